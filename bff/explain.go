@@ -128,7 +128,7 @@ func (c *Compiled) complete(ctx context.Context, e *Explanation, found gateway.E
 	}
 
 	if e.Route.Composite && e.Request != nil && !route.ClientStream && !route.ServerStream {
-		e.Legs, e.LegsErr = c.legs(ctx, route, e.Request, rec.Principal)
+		e.Legs, e.LegsErr = c.legs(ctx, route, e.Request, rec)
 	}
 }
 

@@ -55,19 +55,19 @@ const ofReply = " (as a reply will say)"
 // what it calls, then once for each leg, which is down then, to see whether the composite fails without it. What it calls only
 // because of what is in a reply is not seen. No call leaves the process. The error is the composite's own, if it refuses the
 // request.
-func (c *Compiled) legs(ctx context.Context, route gateway.Route, request proto.Message, as reqinfo.Principal) ([]Leg, error) {
+func (c *Compiled) legs(ctx context.Context, route gateway.Route, request proto.Message, rec *reqinfo.Record) ([]Leg, error) {
 	channel, err := c.options.probedChannel()
 	if err != nil {
 		return nil, err
 	}
 
-	caller := as
-	if caller.Anonymous() {
+	as := caller{principal: rec.Principal, selection: rec.Selection}
+	if as.principal.Anonymous() {
 		// It would not be called for nobody.
-		caller.Subject = "someone"
+		as.principal.Subject = "someone"
 	}
 
-	run := func(down string) ([]leg.Call, error) { return probe(ctx, channel, route, request, caller, down) }
+	run := func(down string) ([]leg.Call, error) { return probe(ctx, channel, route, request, as, down) }
 	calls, err := run("")
 
 	if len(calls) == 0 {
@@ -81,7 +81,7 @@ func (c *Compiled) legs(ctx context.Context, route gateway.Route, request proto.
 		_, without := run(call.RPC)
 		one := c.leg(call)
 		one.Required = without != nil && err == nil
-		one.Access = accessOf(guard.Explain(ctx, &reqinfo.Record{Principal: as}, call.RPC, call.Requests))
+		one.Access = accessOf(guard.Explain(ctx, &reqinfo.Record{Principal: rec.Principal}, call.RPC, call.Requests))
 
 		found = append(found, one)
 	}
@@ -141,13 +141,22 @@ func (o options) probedChannel() (*inproc.Channel, error) {
 	return channel, nil
 }
 
+// caller is for whom a composite is probed.
+type caller struct {
+	principal reqinfo.Principal
+	// selection are the fields of the response that are asked for. Nil: all.
+	selection *reqinfo.Selection
+}
+
 // probe runs the composite once and returns what it called. The request is not changed.
 func probe(
-	ctx context.Context, composites grpc.ClientConnInterface, route gateway.Route, request proto.Message, as reqinfo.Principal, down string,
+	ctx context.Context, composites grpc.ClientConnInterface, route gateway.Route, request proto.Message, as caller, down string,
 ) ([]leg.Call, error) {
 	run := &leg.Probe{Down: down}
 
-	ctx, cancel := context.WithTimeout(reqinfo.NewContext(ctx, &reqinfo.Record{Principal: as, Values: run}), probeTime)
+	ctx, cancel := context.WithTimeout(reqinfo.NewContext(ctx, &reqinfo.Record{
+		Principal: as.principal, RPC: route.RPC, Selection: as.selection, Values: run,
+	}), probeTime)
 	defer cancel()
 
 	output, err := protoregistry.GlobalTypes.FindMessageByName(route.Descriptor.Output().FullName())

@@ -71,14 +71,14 @@ func refusedLegs(ctx context.Context, composites grpc.ClientConnInterface, guard
 		return nil
 	}
 
-	for _, caller := range leastCallers(route) {
-		calls, _ := probe(ctx, composites, route, request, caller.Principal, "")
+	for _, least := range leastCallers(route) {
+		calls, _ := probe(ctx, composites, route, request, caller{principal: least.Principal}, "")
 
 		for _, call := range calls {
-			for _, check := range guard.Explain(ctx, &reqinfo.Record{Principal: caller.Principal}, call.RPC, call.Requests) {
+			for _, check := range guard.Explain(ctx, &reqinfo.Record{Principal: least.Principal}, call.RPC, call.Requests) {
 				known := slices.ContainsFunc(found, func(f refusedLeg) bool { return f.rpc == call.RPC && f.requirement == check.Name })
 				if check.Fault != nil && !check.Condition && !known {
-					found = append(found, refusedLeg{rpc: call.RPC, requirement: check.Name, caller: caller.name})
+					found = append(found, refusedLeg{rpc: call.RPC, requirement: check.Name, caller: least.name})
 				}
 			}
 		}

@@ -24,6 +24,9 @@ const reserve = 20 * time.Millisecond
 // Run runs the branches of a page, each as soon as those that it comes after have succeeded, and returns when all of them have
 // returned. The page is the response: calls that make no part of it need no Run, but Each or errgroup.
 //
+// If the client asks for some fields of the response (the query parameter "fields"), and the page is the response, branches that fill
+// other fields do not run, unless one that does comes after them.
+//
 // The page gets a portico.v1.PartialError for each optional branch that has failed, in the order of the branches, in the one field
 // of it that has that type; with optional branches, there must be one. Each failure is also on the record of the request whose
 // context ctx is or comes from: it is in the log, once, and no cache takes the page for complete. A branch that can put something
@@ -45,6 +48,8 @@ func Run(ctx context.Context, page proto.Message, branches ...*Branch) error {
 		return err
 	}
 
+	ctx = skipUnasked(ctx, page, tasks)
+
 	budget, cancel := withReserve(ctx)
 	defer cancel()
 
@@ -52,7 +57,9 @@ func Run(ctx context.Context, page proto.Message, branches ...*Branch) error {
 	fork := startAll(scope.From(ctx).Fork(), tasks)
 
 	for i := range tasks {
-		group.Go(tasks[i].within(groupCtx, cancel))
+		if !tasks[i].skipped {
+			group.Go(tasks[i].within(groupCtx, cancel))
+		}
 	}
 
 	if err := firstOf(fork.Wait(group.Wait), tasks); err != nil {
@@ -84,6 +91,8 @@ type task struct {
 	// reply is what the branch forwards, once hasReply is true.
 	reply    forwarded
 	hasReply atomic.Bool
+	// skipped reports that it does not run.
+	skipped bool
 }
 
 type taskKey struct{}

@@ -33,6 +33,10 @@ func (f *followers) release() {
 // startAll counts the tasks that wait for no others.
 func startAll(fork *scope.Fork, tasks []task) *scope.Fork {
 	for i := range tasks {
+		if tasks[i].skipped {
+			continue
+		}
+
 		fork.Add(&tasks[i].goroutine)
 
 		if tasks[i].blocked.Load() == 0 {

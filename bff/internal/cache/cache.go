@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
@@ -67,6 +68,8 @@ type Rule struct {
 	Vary []string
 	// Ignore reports which query parameters have no effect. Nil: none.
 	Ignore func(parameter string) bool
+	// Normalize changes a query to the one of those with the same effect that stands for all of them. Nil: there is but one.
+	Normalize func(url.Values)
 	// Accept normalizes the values of Accept to one of a few, which the fetch gets instead of them; empty: none. It must be safe
 	// for concurrent use. Nil: the fetch gets what the client sent, as it does if the field is bound or forwarded.
 	Accept func(values []string) string

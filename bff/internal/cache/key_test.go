@@ -382,7 +382,7 @@ func FuzzCanonicalQuery(f *testing.F) {
 	ignore := func(name string) bool { return strings.HasPrefix(name, "utm_") }
 
 	f.Fuzz(func(t *testing.T, raw string) {
-		got, ok := cache.CanonicalQuery(raw, ignore)
+		got, ok := cache.CanonicalQuery(raw, ignore, nil)
 
 		want, err := url.ParseQuery(raw)
 		if ok != (err == nil) {
@@ -401,7 +401,7 @@ func FuzzCanonicalQuery(f *testing.F) {
 			t.Errorf("%q became %q: %v, %v", raw, got, parsed, err)
 		}
 
-		if again, ok := cache.CanonicalQuery(got, ignore); !ok || again != got {
+		if again, ok := cache.CanonicalQuery(got, ignore, nil); !ok || again != got {
 			t.Errorf("%q became %q and then %q", raw, got, again)
 		}
 

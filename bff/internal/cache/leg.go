@@ -52,7 +52,7 @@ type Method struct {
 // Its refusals belong outside of it, as for routes.
 func (c *Cache) Method(rule LegRule) *Method {
 	m := &Method{sharing: newSharing(c, rule.RPC, rule.Cache, rule.Timeout), upstream: rule.Upstream}
-	if slices.ContainsFunc(rule.Cache.Tags, policy.Tag.ReadsResponse) {
+	if slices.ContainsFunc(rule.Cache.Tags, func(tag policy.Tag) bool { return len(tag.ResponseFields()) > 0 }) {
 		m.reply = rule.Reply
 	}
 

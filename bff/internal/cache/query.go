@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// canonicalQuery is the query in canonical form: without the parameters that are ignored, and sorted by name. The values of one
+// canonicalQuery is the query in canonical form: without the parameters that are ignored, normalized, and sorted by name. The values of one
 // name stay in their order, which may matter. It is not ok if the query cannot be parsed; the handler will respond with that.
-func canonicalQuery(raw string, ignore func(name string) bool) (query string, ok bool) {
+func canonicalQuery(raw string, ignore func(name string) bool, normalize func(url.Values)) (query string, ok bool) {
 	if raw == "" {
 		return "", true
 	}
@@ -20,6 +20,10 @@ func canonicalQuery(raw string, ignore func(name string) bool) (query string, ok
 
 	if ignore != nil {
 		maps.DeleteFunc(values, func(name string, _ []string) bool { return ignore(name) })
+	}
+
+	if normalize != nil {
+		normalize(values)
 	}
 
 	return values.Encode(), true

@@ -78,7 +78,7 @@ type exchange struct {
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	arrived := rt.cache.calls.now()
 
-	query, ok := canonicalQuery(r.URL.RawQuery, rt.rule.Ignore)
+	query, ok := canonicalQuery(r.URL.RawQuery, rt.rule.Ignore, rt.rule.Normalize)
 	if !ok {
 		rt.observe(Bypass)
 		rt.bypass(w, r)

@@ -74,14 +74,15 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 			bound := index[key{r.RPC, r.Method, r.Template.String()}]
 			bound.mux, bound.handler, bound.responseHeader = mux, p.handler, config.ResponseHeader
 			bound.defaultTranslation = len(config.MuxOptions) == 0
+			bound.ownWriter = rewrites(mux)
 			bound.wholeMessage = bound.defaultTranslation && bound.isWholeMessage()
-			bound.passThrough = bound.wholeMessage && !bound.readsReply()
+			bound.passThrough = bound.wholeMessage && len(bound.readFields()) == 0
 			bound.pages = pagesOf(bound.Route, config.Settings.JSON)
 
 			if bound.binding, err = binding.Compile(r, binding.Config{
 				Codec: codec, IgnoredParameters: config.Settings.Query.Ignored,
 				AllowUnknown: bound.Policy.Effective.GetAllowUnknownFields(),
-				Headers:      headerFields(bound.Policy), Validator: validator,
+				Headers:      headerFields(bound.Policy), Validator: validator, Fields: bound.fields(codec),
 			}); err != nil {
 				faults = append(faults, fmt.Errorf("route %s of %s: %w", r, r.RPC, err))
 			}

@@ -33,6 +33,8 @@ type Route struct {
 	// defaultTranslation reports that no embedding program changes the translation, wholeMessage that the response then is one
 	// message, and passThrough that nothing but the codec reads it, so that it need not be decoded.
 	defaultTranslation, wholeMessage, passThrough bool
+	// ownWriter reports that messages reach the codec by way of intoBuffer.
+	ownWriter bool
 }
 
 // API is what the registrations of a gateway make of it.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -41,6 +42,10 @@ type exchange struct {
 	customBody *unreadBody
 	// condition must hold for the request message. Nil: there is none.
 	condition *condition.Condition
+	// mask has the fields that the client asks for, once they are known. Nil: all.
+	mask *protojson.Mask
+	// chosen reports that they are known.
+	chosen bool
 	// sent is the request message, if it may have a field mask that the reply repeats.
 	sent proto.Message
 	// reply is the message for the codec, with a buffer from the pool that is nil until there is a reply.
@@ -239,7 +244,8 @@ func (x *exchange) bindParameters(message proto.Message, faults binding.Faults) 
 
 	x.route.binding.DropDerived(header, m)
 
-	if err := faults.Add(x.route.binding.Query(x.request.URL.RawQuery, m)); err != nil {
+	mask, err := x.route.binding.Query(x.request.URL.RawQuery, m)
+	if err := faults.Add(cmp.Or(err, x.choose(mask))); err != nil {
 		return err
 	}
 

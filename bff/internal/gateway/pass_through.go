@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
-	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // isWholeMessage reports whether the response is one message, rather than a stream, a field of a message, or a file.
@@ -16,14 +16,27 @@ func (r *Route) isWholeMessage() bool {
 	return !r.ServerStream && r.ResponseBody == "" && !r.isFile()
 }
 
-// readsReply reports whether the policy of the route reads fields of the reply.
-func (r *Route) readsReply() bool {
+// readFields are the fields of the reply, or of each message of a stream, that the policy of the route reads.
+func (r *Route) readFields() []schema.FieldPath {
 	tags := slices.Clone(r.Policy.Invalidates)
 	if r.Policy.Cache != nil {
 		tags = append(tags, r.Policy.Cache.Tags...)
 	}
 
-	return r.Policy.Location != nil || slices.ContainsFunc(tags, policy.Tag.ReadsResponse)
+	var paths []schema.FieldPath
+	for _, tag := range tags {
+		paths = append(paths, tag.ResponseFields()...)
+	}
+
+	if r.Policy.Location != nil {
+		paths = append(paths, r.Policy.Location.Fields()...)
+	}
+
+	if r.Policy.EventID != nil {
+		paths = append(paths, r.Policy.EventID)
+	}
+
+	return paths
 }
 
 // buffers are those that responses are written into.
@@ -41,13 +54,14 @@ func intoBuffer(ctx context.Context, message proto.Message) (any, error) {
 	switch {
 	case !ok || message == nil:
 		return message, nil
+	case x.route.wholeMessage:
 	case x.route.responseBody != nil && !selects(message):
-		return part{message, x.route.responseBody}, nil
-	case !x.route.wholeMessage:
-		return message, nil
+		return x.masked(part{message, x.route.responseBody}), nil
+	default:
+		return x.masked(message), nil
 	}
 
-	x.reply.Message = message
+	x.reply.Message, x.reply.Mask = message, x.mask
 	x.reply.Buffer, _ = buffers.Get().(*[]byte)
 
 	if x.sent != nil {

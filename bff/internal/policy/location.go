@@ -92,6 +92,16 @@ func (l *Location) At(m protoreflect.Message) (LocatedAt, error) {
 	return at, nil
 }
 
+// Fields are the fields of the message that At looks at.
+func (l *Location) Fields() []schema.FieldPath {
+	paths := make([]schema.FieldPath, 0, len(l.fields))
+	for _, f := range l.fields {
+		paths = append(paths, f.path)
+	}
+
+	return paths
+}
+
 // escape writes a value for a path as one segment and as several; the second is empty if the value cannot be divided.
 func (f locationField) escape(text string) (one, many string, err error) {
 	switch {

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -62,9 +61,17 @@ func TagTexts(tags []Tag, request, response protoreflect.Message) (names []strin
 	return names, complete
 }
 
-// ReadsResponse reports whether Text looks into the response.
-func (t Tag) ReadsResponse() bool {
-	return slices.ContainsFunc(t.fields, func(f tagField) bool { return f.response != nil })
+// ResponseFields are the fields of the response that Text looks at.
+func (t Tag) ResponseFields() []schema.FieldPath {
+	var paths []schema.FieldPath
+
+	for _, f := range t.fields {
+		if f.response != nil {
+			paths = append(paths, f.response)
+		}
+	}
+
+	return paths
 }
 
 // tags compiles tags; where says what they are in.

@@ -61,6 +61,8 @@ type Record struct {
 	ClientDeadline bool
 	// BodyExceeded reports that a read was refused because of BodyLimit.
 	BodyExceeded bool
+	// Selection is what the client asks for of the response. Nil: all of it.
+	Selection *Selection
 	// Values has the context values of an embedding program's middleware. Nil: there is none.
 	Values interface{ Value(key any) any }
 
@@ -78,6 +80,14 @@ type Record struct {
 	code         codes.Code
 	cause        error
 	metadata     metadata.MD
+}
+
+// Selection is a part of a response message. It is immutable.
+type Selection struct {
+	// Message is the full name of the message.
+	Message string
+	// Fields are the names of its fields that the client asks for, or that the gateway reads. No other is needed.
+	Fields []string
 }
 
 // Principal is an authenticated caller.
@@ -228,7 +238,7 @@ func (r *Record) Fork() *Record {
 	fork := &Record{
 		ID: r.ID, Start: r.Start, Client: r.Client, Principal: r.Principal, APIKey: r.APIKey, Authorization: r.Authorization,
 		Forward: r.Forward, CacheControl: r.CacheControl, Template: r.Template, RPC: r.RPC, PathParams: r.PathParams,
-		Priority: r.Priority, BodyLimit: r.BodyLimit, Values: r.Values,
+		Priority: r.Priority, BodyLimit: r.BodyLimit, Selection: r.Selection, Values: r.Values,
 	}
 	fork.wireBytes.Store(r.WireBytes())
 	fork.spent.Store(r.spent.Load())

@@ -25,6 +25,8 @@ type Config struct {
 	IgnoredParameters []string
 	// AllowUnknown ignores unknown query parameters and unknown fields of the body.
 	AllowUnknown bool
+	// Fields is how clients choose the fields of responses. Nil: they do not.
+	Fields *Fields
 	// Headers set fields.
 	Headers []Header
 	// Validator knows the rules of the messages. It is safe for concurrent use.
@@ -58,6 +60,8 @@ type Binding struct {
 	file bool
 	// mask is the field that gets the paths that the body sets. Nil: none does.
 	mask protoreflect.FieldDescriptor
+	// readMask is the field that gets the fields that are chosen of the response. Nil: none does.
+	readMask protoreflect.FieldDescriptor
 	// update is how a request says which fields it changes. Nil: it does not.
 	update *update
 	// hasMask reports whether there is a field mask anywhere in the message.
@@ -99,6 +103,7 @@ func Compile(r schema.Route, config Config) (*Binding, error) {
 
 	b.setBody(r)
 
+	b.readMask = b.readMaskOf()
 	b.update = b.updateOf(r)
 	b.raw = b.rawMessages()
 	b.hasMask = slices.ContainsFunc(schema.Messages(r.Descriptor.Input()), func(message protoreflect.MessageDescriptor) bool {

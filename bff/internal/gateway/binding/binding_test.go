@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -69,6 +70,15 @@ func faults(tb testing.TB, err error) string {
 	return err.Error()
 }
 
+// queryFaults lists what is wrong with a query.
+func queryFaults(tb testing.TB, b *binding.Binding, query string, m protoreflect.Message) string {
+	tb.Helper()
+
+	_, err := b.Query(query, m)
+
+	return faults(tb, err)
+}
+
 func TestQuery(t *testing.T) {
 	t.Parallel()
 
@@ -122,7 +132,7 @@ func TestQuery(t *testing.T) {
 		"renamed=x":      {Renamed: "x"},
 	} {
 		m := &every{}
-		if err := b.Query(query, m.ProtoReflect()); err != nil {
+		if _, err := b.Query(query, m.ProtoReflect()); err != nil {
 			t.Errorf("%s: %v", query, err)
 		}
 
@@ -189,7 +199,7 @@ func TestQueryRefuses(t *testing.T) {
 			m = &everyv1.UpdateRequest{}
 		}
 
-		if got := faults(t, bind(t, row.route, binding.Config{}).Query(row.query, m.ProtoReflect())); got != row.want {
+		if got := queryFaults(t, bind(t, row.route, binding.Config{}), row.query, m.ProtoReflect()); got != row.want {
 			t.Errorf("%s ?%s\n got %s\nwant %s", row.route, row.query, got, row.want)
 		}
 	}
@@ -211,7 +221,7 @@ func TestQueryIgnores(t *testing.T) {
 		{"GET /v1/every", "x=1&int32Field=7", "", binding.Config{AllowUnknown: true}},
 		{"GET /v1/every", "x=1&int32Field=y", `query int32Field: "y" is not a number`, binding.Config{AllowUnknown: true}},
 	} {
-		if got := faults(t, bind(t, row.route, row.config).Query(row.query, (&everyv1.Every{}).ProtoReflect())); got != row.want {
+		if got := queryFaults(t, bind(t, row.route, row.config), row.query, (&everyv1.Every{}).ProtoReflect()); got != row.want {
 			t.Errorf("%s ?%s\n got %s\nwant %s", row.route, row.query, got, row.want)
 		}
 	}
@@ -310,7 +320,7 @@ func FuzzQuery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		m := &everyv1.Every{}
 
-		err := b.Query(query, m.ProtoReflect())
+		_, err := b.Query(query, m.ProtoReflect())
 		if err == nil {
 			if _, err := proto.Marshal(m); err != nil {
 				t.Errorf("%q makes a message that cannot be sent: %v", query, err)

@@ -189,7 +189,7 @@ func TestQueryDepth(t *testing.T) {
 		"fieldMask=" + strings.Repeat("a.", 64) + "a_b": "is nested too deep",
 		"value=" + strings.Repeat("[", 65):              "the document is nested too deep",
 	} {
-		got := faults(t, b.Query(query, (&everyv1.Every{}).ProtoReflect()))
+		got := queryFaults(t, b, query, (&everyv1.Every{}).ProtoReflect())
 		if (got == "") != (want == "") || !strings.HasSuffix(got, want) || len(got) > 300 {
 			t.Errorf("%.40s…: %q", query, got)
 		}
@@ -201,7 +201,7 @@ func TestIgnoredParametersMayBeDeep(t *testing.T) {
 	t.Parallel()
 
 	b := bind(t, "GET /v1/every", binding.Config{IgnoredParameters: []string{"utm_*"}})
-	if err := b.Query("utm_"+strings.Repeat("a.", 1000)+"=1", (&everyv1.Every{}).ProtoReflect()); err != nil {
+	if _, err := b.Query("utm_"+strings.Repeat("a.", 1000)+"=1", (&everyv1.Every{}).ProtoReflect()); err != nil {
 		t.Error(err)
 	}
 }
@@ -214,7 +214,8 @@ func TestFaultsOfQueriesAreBounded(t *testing.T) {
 		fmt.Fprintf(&query, "x%d=1&", i)
 	}
 
-	faults, more := told(t, bind(t, "GET /v1/every", binding.Config{}).Query(query.String(), (&everyv1.Every{}).ProtoReflect()))
+	_, err := bind(t, "GET /v1/every", binding.Config{}).Query(query.String(), (&everyv1.Every{}).ProtoReflect())
+	faults, more := told(t, err)
 	if len(faults) != binding.MaxFaults || !more {
 		t.Errorf("%d faults, more: %t", len(faults), more)
 	}

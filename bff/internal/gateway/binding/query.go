@@ -26,16 +26,16 @@ const (
 // textMemory is how many bytes a text of this length may make the gateway allocate.
 func textMemory(length int) int64 { return textMemoryBase + textMemoryFactor*int64(length) }
 
-// Query reads a query string into the message, whose path variables and body are set already. The error is Faults, MaxFaults at
-// most.
-func (b *Binding) Query(text string, m protoreflect.Message) error {
+// Query reads a query string into the message, whose path variables and body are set already, and returns the fields of the
+// response that it chooses; nil: all. The error is Faults, MaxFaults at most.
+func (b *Binding) Query(text string, m protoreflect.Message) (*protojson.Mask, error) {
 	if text == "" {
-		return nil
+		return nil, nil //nolint:nilnil // As above.
 	}
 
 	values, err := url.ParseQuery(text)
 	if err != nil {
-		return Fault{In: InQuery, Reason: "is not a valid query string"}.error()
+		return nil, Fault{In: InQuery, Reason: "is not a valid query string"}.error()
 	}
 
 	var faults Faults
@@ -44,6 +44,10 @@ func (b *Binding) Query(text string, m protoreflect.Message) error {
 
 	// Sorted, so that the same request always gets the same response.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if b.isFields(name) {
+			continue
+		}
+
 		if fault := q.parameter(name, values[name]); fault != "" {
 			faults.List = append(faults.List, Fault{In: InQuery, Name: protojson.Clip(name), Reason: fault})
 		}
@@ -53,7 +57,13 @@ func (b *Binding) Query(text string, m protoreflect.Message) error {
 		}
 	}
 
-	return faults.error()
+	// It depends on what the other parameters set.
+	mask, fault := b.chosen(values, m)
+	if fault != "" {
+		faults.List = append(faults.List, Fault{In: InQuery, Name: b.config.Fields.Parameter, Reason: fault})
+	}
+
+	return mask, faults.error()
 }
 
 // query is a query string that is being read.
@@ -202,7 +212,7 @@ func cutKey(name string) (path, key string, keyed bool) {
 // Ignores reports whether a query parameter is ignored.
 func (b *Binding) Ignores(name string) bool {
 	path, _, _ := cutKey(name)
-	if _, err := b.resolve(path); err == nil && !b.bodyIsMessage {
+	if _, err := b.resolve(path); err == nil && !b.bodyIsMessage || b.isFields(name) {
 		return false
 	}
 

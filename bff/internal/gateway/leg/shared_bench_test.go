@@ -8,8 +8,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
 
