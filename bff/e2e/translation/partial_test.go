@@ -1,0 +1,280 @@
+package translation_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+
+	gwruntime "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+// startChoosing serves a mirror whose clients choose fields of all responses that have some.
+func startChoosing(t *testing.T, change func(*config.Config)) *gatewaytest.Site {
+	t.Helper()
+	gatewaytest.Exempt(t, "the document does not describe partial responses")
+
+	return gatewaytest.StartMirror(t, func(c *config.Config) {
+		gatewaytest.SetPolicy(c, "*", gatewaytest.Object{"partial_responses": true})
+
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+func sameDocument(t *testing.T, a, b string) bool {
+	t.Helper()
+
+	var first, second any
+
+	return json.Unmarshal([]byte(a), &first) == nil && json.Unmarshal([]byte(b), &second) == nil && reflect.DeepEqual(first, second)
+}
+
+// chooses is a target with fields.
+func chooses(target, fields string) string {
+	separator := "?"
+	if strings.Contains(target, "?") {
+		separator = "&"
+	}
+
+	return target + separator + "fields=" + url.QueryEscape(fields)
+}
+
+func TestPartialResponses(t *testing.T) {
+	t.Parallel()
+
+	s := startChoosing(t, nil)
+
+	const body = `{
+		"stringField": "a", "int64Field": "7", "boolField": true, "timestamp": "2026-01-02T03:04:05Z", "choiceString": "",
+		"every": {"stringField": "in", "boolField": true, "every": {"stringField": "deep"}},
+		"everies": [{"stringField": "1", "boolField": true}, {}],
+		"byString": {"a": "1", "b": "2", "my key": "3"},
+		"everyByString": {"one": {"stringField": "1", "boolField": true}, "two": {"boolField": true}},
+		"struct": {"a": [1, {"b": null}]}, "any": {"@type": "x/every.v1.Every", "boolField": true, "stringField": "s"}
+	}`
+
+	for fields, want := range map[string]string{
+		"stringField":                        `{"stringField":"a"}`,
+		"string_field,int64_field":           `{"stringField":"a","int64Field":"7"}`,
+		"every.stringField,every.every":      `{"every":{"stringField":"in","every":{"stringField":"deep"}}}`,
+		"every(stringField,every.boolField)": `{"every":{"stringField":"in","every":{}}}`,
+		"everies.stringField":                `{"everies":[{"stringField":"1"},{}]}`,
+		"byString.b,byString.`my key`":       `{"byString":{"b":"2","my key":"3"}}`,
+		"everyByString.*.stringField":        `{"everyByString":{"one":{"stringField":"1"},"two":{}}}`,
+		"choiceString,choiceInt32":           `{"choiceString":""}`,
+		"choiceInt32":                        `{}`,
+		"timestamp,struct":                   `{"timestamp":"2026-01-02T03:04:05Z","struct":{"a":[1,{"b":null}]}}`,
+		"any":                                `{"any":{"@type":"x/every.v1.Every","boolField":true,"stringField":"s"}}`,
+		"*":                                  body,
+	} {
+		res := s.Do(t, http.MethodPost, chooses("/v1/every", fields), nil, body)
+		if res.Status != http.StatusOK || !sameDocument(t, res.Body, want) {
+			t.Errorf("%s: got %d %s, want %s", fields, res.Status, res.Body, want)
+		}
+	}
+}
+
+func TestPartialResponseFaults(t *testing.T) {
+	t.Parallel()
+
+	s := startChoosing(t, nil)
+
+	for target, want := range map[string]string{
+		chooses("/v1/every", ""):                      "is empty; write fields=a,b.c, or fields=* for all",
+		chooses("/v1/every", "every.strngField"):      `"every.strngField" is not a field of the response; did you mean "every.stringField"?`,
+		chooses("/v1/answer:every", "every.strField"): `"every.strField" is not a field of the response`,
+		chooses("/v1/answer:strings", "a"):            "unknown parameter",
+		chooses("/v1/files/a", "a"):                   "unknown parameter",
+	} {
+		res := s.Do(t, http.MethodGet, target, nil, "")
+		doc := res.Problem(t)
+		errs, _ := doc["errors"].([]any)
+
+		if res.Status != http.StatusBadRequest || len(errs) != 1 || !reflect.DeepEqual(errs[0], map[string]any{
+			"in": "query", "field": "fields", "description": want,
+		}) {
+			t.Errorf("%s: got %s", target, res.Body)
+		}
+	}
+}
+
+// Clients do not choose fields of responses to writes, unless the policy says so.
+func TestPartialResponsesAreForReads(t *testing.T) {
+	t.Parallel()
+
+	s := gatewaytest.StartMirror(t, nil)
+
+	if res := s.Do(t, http.MethodPost, "/v1/every?fields=stringField", nil, "{}"); res.Status != http.StatusBadRequest {
+		t.Errorf("got %d %s", res.Status, res.Body)
+	}
+}
+
+func TestPartialResponsesOfAPart(t *testing.T) {
+	t.Parallel()
+
+	s := startChoosing(t, nil)
+
+	for target, want := range map[string]string{
+		chooses("/v1/answer:every?every.stringField=a&every.boolField=true", "boolField"): `{"boolField":true}`,
+		chooses("/v1/answer:map?int64ByString[a]=1&int64ByString[b]=2", "b"):              `{"b":"2"}`,
+	} {
+		if res := s.Do(t, http.MethodGet, target, nil, ""); !sameDocument(t, res.Body, want) {
+			t.Errorf("%s: got %d %s", target, res.Status, res.Body)
+		}
+	}
+}
+
+func TestPartialStreams(t *testing.T) {
+	t.Parallel()
+
+	s := startChoosing(t, nil)
+
+	for accept, want := range map[string]string{
+		"application/x-ndjson": "{\"int32Field\":1}\n{\"int32Field\":2}\n",
+		"application/json":     "[{\"int32Field\":1}\n,{\"int32Field\":2}\n]\n",
+		"text/event-stream":    "RETRYdata: {\"int32Field\":1}\n\ndata: {\"int32Field\":2}\n\nevent: end\ndata: {}\n\n",
+	} {
+		res := s.Do(t, http.MethodGet, "/v1/count?int32Field=2&strings=x&optionalString=y&fields=int32Field", gatewaytest.Accept(accept), "")
+		if got := retryField.ReplaceAllString(res.Body, "RETRY"); got != want {
+			t.Errorf("%s: got %q", accept, got)
+		}
+	}
+
+	// In both directions.
+	res := s.Do(t, http.MethodPost, "/v1/talk?fields=stringField", http.Header{"Content-Type": {"application/x-ndjson"}},
+		"{\"stringField\":\"a\",\"boolField\":true}\n{\"boolField\":true}\n{\"stringField\":\"b\"}\n")
+	if res.Body != "{\"stringField\":\"a\"}\n{}\n{\"stringField\":\"b\"}\n" {
+		t.Errorf("got %d %q", res.Status, res.Body)
+	}
+
+	if res := s.Do(t, http.MethodPost, "/v1/collect?fields=everies.boolField", nil, `[{"stringField":"a","boolField":true},{}]`); !sameDocument(t, res.Body, `{"everies":[{"boolField":true},{}]}`) {
+		t.Errorf("got %d %s", res.Status, res.Body)
+	}
+}
+
+func TestPartialResponsesWithDefaults(t *testing.T) {
+	t.Parallel()
+
+	s := startChoosing(t, func(c *config.Config) { c.JSON.EmitDefaults = true })
+
+	res := s.Do(t, http.MethodGet, "/v1/every?stringField=a&fields=strings,boolField,every,choiceInt32", nil, "")
+	if !sameDocument(t, res.Body, `{"boolField":false,"strings":[]}`) {
+		t.Errorf("got %s", res.Body)
+	}
+}
+
+// Equal choices share a cached response, others have their own, with its entity tag. A HEAD request has that of GET.
+func TestPartialResponsesAreCached(t *testing.T) {
+	t.Parallel()
+	gatewaytest.Exempt(t, "the document does not describe partial responses")
+
+	s := gatewaytest.Start(t, nil)
+	alice := s.As(t, "alice")
+	get := func(method, fields string) gatewaytest.Response {
+		return s.Do(t, method, chooses("/v1/users/alice/profile", fields), alice, "")
+	}
+
+	whole := s.Do(t, http.MethodGet, "/v1/users/alice/profile", alice, "")
+	first := get(http.MethodGet, "bio,userId")
+
+	if first.Body != `{"userId":"alice"}` && first.Body != whole.Body || first.Header.Get("Etag") == "" {
+		t.Errorf("got %d %s %v", first.Status, first.Body, first.Header)
+	}
+
+	s.TakeCalls()
+
+	again := get(http.MethodGet, "user_id,bio,bio")
+	if again.Header.Get("Etag") != first.Header.Get("Etag") || again.Body != first.Body || s.Count() != 0 {
+		t.Errorf("an equal choice: got %s %v, %d calls", again.Body, again.Header, s.Count())
+	}
+
+	if other := get(http.MethodGet, "bio"); other.Body != "{}" || other.Header.Get("Etag") == first.Header.Get("Etag") || s.Count() != 1 {
+		t.Errorf("another choice: got %s %v, %d calls", other.Body, other.Header, s.Count())
+	}
+
+	if head := get(http.MethodHead, "userId,bio"); head.Header.Get("Etag") != first.Header.Get("Etag") || head.Header.Get("Content-Length") != first.Header.Get("Content-Length") {
+		t.Errorf("HEAD: got %v", head.Header)
+	}
+
+	header := alice.Clone()
+	header.Set("If-None-Match", first.Header.Get("Etag"))
+
+	if res := s.Do(t, http.MethodGet, chooses("/v1/users/alice/profile", "bio,userId"), header, ""); res.Status != http.StatusNotModified {
+		t.Errorf("If-None-Match: got %d", res.Status)
+	}
+}
+
+// A composite makes the calls whose parts are asked for, and no other.
+func TestPartialComposites(t *testing.T) {
+	t.Parallel()
+	gatewaytest.Exempt(t, "the document does not describe partial responses")
+
+	s := gatewaytest.Start(t, gatewaytest.Unlimited)
+	alice := s.As(t, "alice")
+
+	const getUser, listOrders, getProfile = "/user.v1.UserService/GetUser", "/order.v1.OrderService/ListOrders", "/profile.v1.ProfileService/GetProfile"
+
+	for _, row := range []struct{ fields, want, calls string }{
+		{"user.userId", `{"user":{"userId":"alice"}}`, getUser},
+		{"user.displayName", `{"user":{}}`, getUser},
+		{"orders(orderId,total)", `{"orders":[{"orderId":"o1"}]}`, listOrders},
+		{"profile,orders.userId", `{"orders":[{"userId":"alice"}],"profile":{"userId":"alice"}}`, listOrders + " " + getProfile},
+		{"partialErrors", `{}`, ""},
+		{"*", `{"user":{"userId":"alice"},"orders":[{"orderId":"o1","userId":"alice"}],"profile":{"userId":"alice"}}`, listOrders + " " + getProfile + " " + getUser},
+	} {
+		s.TakeCalls()
+
+		res := s.Do(t, http.MethodGet, chooses("/v1/me/dashboard", row.fields), alice, "")
+		if calls := strings.Join(gatewaytest.RPCs(s.TakeCalls()), " "); !sameDocument(t, res.Body, row.want) || calls != row.calls {
+			t.Errorf("%s: got %s, calls %s", row.fields, res.Body, calls)
+		}
+	}
+}
+
+// What is missing is said even if nobody asks for it, since it would look like what is empty.
+func TestPartialCompositesSayWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	gatewaytest.Exempt(t, "the document does not describe partial responses")
+
+	s := gatewaytest.Start(t, gatewaytest.Unlimited)
+	s.Fail["/order.v1.OrderService/ListOrders"] = status.Error(codes.Unavailable, "down")
+	alice := s.As(t, "alice")
+
+	res := s.Do(t, http.MethodGet, "/v1/me/dashboard?fields=orders.orderId", alice, "")
+	if !strings.HasPrefix(res.Body, `{"partialErrors":[{"part":"orders","code":"UNAVAILABLE",`) {
+		t.Errorf("got %s", res.Body)
+	}
+
+	if res := s.Do(t, http.MethodGet, "/v1/me/dashboard?fields=user", alice, ""); !sameDocument(t, res.Body, `{"user":{"userId":"alice"}}`) {
+		t.Errorf("got %s", res.Body)
+	}
+}
+
+// Marshalers of embedding programs write all of a message.
+func TestPartialResponsesOfOtherTypes(t *testing.T) {
+	t.Parallel()
+	gatewaytest.Exempt(t, "the document does not describe other types")
+
+	s := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, nil, &porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}},
+		bff.WithMuxOptions(gwruntime.WithMarshalerOption("application/x-other", &gwruntime.JSONPb{})))
+
+	if res := s.Do(t, http.MethodGet, "/v1/every?stringField=a&fields=boolField", gatewaytest.Accept("application/json"), ""); res.Body != "{}" {
+		t.Errorf("JSON: got %d %s", res.Status, res.Body)
+	}
+
+	res := s.Do(t, http.MethodGet, "/v1/every?stringField=a&fields=boolField", gatewaytest.Accept("application/x-other"), "")
+	if res.Status != http.StatusBadRequest || !strings.Contains(res.Body, "fields: is not for responses of this type") {
+		t.Errorf("another type: got %d %s", res.Status, res.Body)
+	}
+}
