@@ -3,6 +3,7 @@ package gatewaytest
 import (
 	"context"
 	"net"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -37,8 +38,14 @@ func (store) CreateItem(_ context.Context, m *itemv1.CreateItemRequest) (*itemv1
 	return m.GetItem(), nil
 }
 
+// GetItem answers with the fields that it is asked for as a label.
 func (store) GetItem(_ context.Context, m *itemv1.GetItemRequest) (*itemv1.Item, error) {
-	return &itemv1.Item{Name: m.GetName()}, nil
+	item := &itemv1.Item{Name: m.GetName()}
+	if m.GetReadMask() != nil {
+		item.Labels = map[string]string{"asked": strings.Join(m.GetReadMask().GetPaths(), ",")}
+	}
+
+	return item, nil
 }
 
 func (items) PingItem(_ context.Context, m *itemv1.PingItemRequest) (*itemv1.PingItemRequest, error) {

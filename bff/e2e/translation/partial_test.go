@@ -7,10 +7,12 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	gwruntime "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
@@ -276,5 +278,36 @@ func TestPartialResponsesOfOtherTypes(t *testing.T) {
 	res := s.Do(t, http.MethodGet, "/v1/every?stringField=a&fields=boolField", gatewaytest.Accept("application/x-other"), "")
 	if res.Status != http.StatusBadRequest || !strings.Contains(res.Body, "fields: is not for responses of this type") {
 		t.Errorf("another type: got %d %s", res.Status, res.Body)
+	}
+}
+
+// A backend that has a field for it gets the paths that are asked for.
+func TestReadMask(t *testing.T) {
+	t.Parallel()
+	gatewaytest.Exempt(t, "the document does not describe partial responses")
+
+	s := gatewaytest.StartStore(t, &porticov1.MethodPolicy{
+		Access: &porticov1.Access{Public: true}, Cache: &porticov1.Cache{Ttl: durationpb.New(time.Minute), Tags: []string{"items:{address.city}"}},
+	})
+
+	for fields, want := range map[string]string{
+		"labels":                       `{"labels":{"asked":"labels,address.city"}}`,
+		"name,labels.asked,parts.text": `{"name":"items/1","labels":{"asked":"name,parts,labels,address.city"}}`,
+		"address,labels.none":          `{"labels":{}}`,
+		"address.street,labels":        `{"labels":{"asked":"address.street,labels,address.city"}}`,
+		"*":                            `{"name":"items/1","labels":{"asked":"*"}}`,
+	} {
+		if res := s.Do(t, http.MethodGet, chooses("/v1/items/1", fields), nil, ""); !sameDocument(t, res.Body, want) {
+			t.Errorf("%s: got %s", fields, res.Body)
+		}
+	}
+
+	res := s.Do(t, http.MethodGet, "/v1/items/1?fields=labels&readMask=name", nil, "")
+	if res.Status != http.StatusBadRequest || !strings.Contains(res.Body, "fields: cannot be given together with readMask") {
+		t.Errorf("both: got %d %s", res.Status, res.Body)
+	}
+
+	if res := s.Do(t, http.MethodGet, "/v1/items/1?readMask=name", nil, ""); !sameDocument(t, res.Body, `{"name":"items/1","labels":{"asked":"name"}}`) {
+		t.Errorf("without fields: got %d %s", res.Status, res.Body)
 	}
 }

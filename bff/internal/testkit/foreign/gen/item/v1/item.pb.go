@@ -476,6 +476,7 @@ func (x *CreateItemRequest) GetItem() *Item {
 type GetItemRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name" json:"name,omitempty"`
+	ReadMask      *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=read_mask,json=readMask" json:"read_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -515,6 +516,13 @@ func (x *GetItemRequest) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *GetItemRequest) GetReadMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.ReadMask
+	}
+	return nil
 }
 
 type PingItemRequest struct {
@@ -762,9 +770,10 @@ const file_item_v1_item_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x04 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\"6\n" +
 	"\x11CreateItemRequest\x12!\n" +
-	"\x04item\x18\x01 \x01(\v2\r.item.v1.ItemR\x04item\"$\n" +
+	"\x04item\x18\x01 \x01(\v2\r.item.v1.ItemR\x04item\"]\n" +
 	"\x0eGetItemRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\x8a\x02\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x127\n" +
+	"\tread_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\"\x8a\x02\n" +
 	"\x0fPingItemRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
@@ -842,31 +851,32 @@ var file_item_v1_item_proto_depIdxs = []int32{
 	2,  // 6: item.v1.Item.postal:type_name -> item.v1.Address
 	13, // 7: item.v1.UpdateFlatRequest.update_mask:type_name -> google.protobuf.FieldMask
 	1,  // 8: item.v1.CreateItemRequest.item:type_name -> item.v1.Item
-	14, // 9: item.v1.PingItemRequest.at:type_name -> google.protobuf.Timestamp
-	2,  // 10: item.v1.PingItemRequest.address:type_name -> item.v1.Address
-	10, // 11: item.v1.PingItemRequest.notes:type_name -> item.v1.PingItemRequest.NotesEntry
-	12, // 12: item.v1.Strict.inner:type_name -> item.v1.Strict.Inner
-	12, // 13: item.v1.Strict.inner_list:type_name -> item.v1.Strict.Inner
-	11, // 14: item.v1.Strict.by_name:type_name -> item.v1.Strict.ByNameEntry
-	12, // 15: item.v1.Strict.ByNameEntry.value:type_name -> item.v1.Strict.Inner
-	12, // 16: item.v1.Strict.Inner.inner:type_name -> item.v1.Strict.Inner
-	0,  // 17: item.v1.ItemService.UpdateItem:input_type -> item.v1.UpdateItemRequest
-	4,  // 18: item.v1.ItemService.UpdateFlat:input_type -> item.v1.UpdateFlatRequest
-	7,  // 19: item.v1.ItemService.PingItem:input_type -> item.v1.PingItemRequest
-	8,  // 20: item.v1.ItemService.CheckStrict:input_type -> item.v1.Strict
-	5,  // 21: item.v1.StoreService.CreateItem:input_type -> item.v1.CreateItemRequest
-	6,  // 22: item.v1.StoreService.GetItem:input_type -> item.v1.GetItemRequest
-	0,  // 23: item.v1.ItemService.UpdateItem:output_type -> item.v1.UpdateItemRequest
-	4,  // 24: item.v1.ItemService.UpdateFlat:output_type -> item.v1.UpdateFlatRequest
-	7,  // 25: item.v1.ItemService.PingItem:output_type -> item.v1.PingItemRequest
-	8,  // 26: item.v1.ItemService.CheckStrict:output_type -> item.v1.Strict
-	1,  // 27: item.v1.StoreService.CreateItem:output_type -> item.v1.Item
-	1,  // 28: item.v1.StoreService.GetItem:output_type -> item.v1.Item
-	23, // [23:29] is the sub-list for method output_type
-	17, // [17:23] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	13, // 9: item.v1.GetItemRequest.read_mask:type_name -> google.protobuf.FieldMask
+	14, // 10: item.v1.PingItemRequest.at:type_name -> google.protobuf.Timestamp
+	2,  // 11: item.v1.PingItemRequest.address:type_name -> item.v1.Address
+	10, // 12: item.v1.PingItemRequest.notes:type_name -> item.v1.PingItemRequest.NotesEntry
+	12, // 13: item.v1.Strict.inner:type_name -> item.v1.Strict.Inner
+	12, // 14: item.v1.Strict.inner_list:type_name -> item.v1.Strict.Inner
+	11, // 15: item.v1.Strict.by_name:type_name -> item.v1.Strict.ByNameEntry
+	12, // 16: item.v1.Strict.ByNameEntry.value:type_name -> item.v1.Strict.Inner
+	12, // 17: item.v1.Strict.Inner.inner:type_name -> item.v1.Strict.Inner
+	0,  // 18: item.v1.ItemService.UpdateItem:input_type -> item.v1.UpdateItemRequest
+	4,  // 19: item.v1.ItemService.UpdateFlat:input_type -> item.v1.UpdateFlatRequest
+	7,  // 20: item.v1.ItemService.PingItem:input_type -> item.v1.PingItemRequest
+	8,  // 21: item.v1.ItemService.CheckStrict:input_type -> item.v1.Strict
+	5,  // 22: item.v1.StoreService.CreateItem:input_type -> item.v1.CreateItemRequest
+	6,  // 23: item.v1.StoreService.GetItem:input_type -> item.v1.GetItemRequest
+	0,  // 24: item.v1.ItemService.UpdateItem:output_type -> item.v1.UpdateItemRequest
+	4,  // 25: item.v1.ItemService.UpdateFlat:output_type -> item.v1.UpdateFlatRequest
+	7,  // 26: item.v1.ItemService.PingItem:output_type -> item.v1.PingItemRequest
+	8,  // 27: item.v1.ItemService.CheckStrict:output_type -> item.v1.Strict
+	1,  // 28: item.v1.StoreService.CreateItem:output_type -> item.v1.Item
+	1,  // 29: item.v1.StoreService.GetItem:output_type -> item.v1.Item
+	24, // [24:30] is the sub-list for method output_type
+	18, // [18:24] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_item_v1_item_proto_init() }
