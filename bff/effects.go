@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
@@ -87,6 +88,10 @@ func meets(
 	case policy.FieldRetry:
 		if p.Retry != nil && p.Retry.Key != nil && key == "" {
 			effect.Says = "one call, as the request has no " + headerIdempotencyKey
+		}
+	case "field_selection":
+		if chosen := r.URL.Query()[route.FieldsParameter()]; len(chosen) > 0 {
+			effect.Says = "only " + strings.Join(chosen, ",")
 		}
 	case "cache":
 		if cfg.Cache.Disabled && p.Cache != nil {

@@ -16,7 +16,9 @@ import (
 
 // overridable are the fields of portico.v1.MethodPolicy that an operator may set.
 func overridable() []protoreflect.Name {
-	return []protoreflect.Name{"breaker", "cache", "max_body_bytes", "partial_responses", "priority", "rate_limits", "retry", "timeout"}
+	return []protoreflect.Name{
+		"breaker", "cache", "field_selection", "max_body_bytes", "priority", "rate_limits", "retry", "timeout",
+	}
 }
 
 // overrides reads the configured policies. The error names every fault.

@@ -61,7 +61,7 @@ var fieldCases = map[string]fieldCase{
 	"response.status":   {kindWrite, `response: {status: 201}`, `response: {status: 202}`},
 	"response.location": {kindWrite, `response: {location: "/v1/{id}"}`, `response: {location: "/v1/{name}"}`},
 	"response.headers":  {kindWrite, `response: {headers: "etag"}`, ``},
-	"partial_responses": {kindWrite, `partial_responses: true`, ``},
+	"field_selection":   {kindWrite, `field_selection: true`, ``},
 	"headers.header":    {kindWrite, `headers: {header: "If-Match" field: "etag"}`, `headers: {header: "X-Etag" field: "etag"}`},
 	"headers.field":     {kindWrite, `headers: {header: "If-Match" field: "etag"}`, `headers: {header: "If-Match" field: "tag"}`},
 

@@ -202,7 +202,7 @@ type Policy struct {
 	// ("order.v1.*"); "*" alone are all.
 	Selector string `yaml:"selector"`
 	// Set are fields of portico.v1.MethodPolicy, as in JSON, that take the place of the schema's: timeout, max_body_bytes,
-	// rate_limits, retry, cache, breaker, priority and partial_responses. Who may call is the schema's alone.
+	// rate_limits, retry, cache, breaker, priority and field_selection. Who may call is the schema's alone.
 	Set map[string]any `yaml:"set"`
 }
 

@@ -16,7 +16,7 @@ import (
 
 // FieldsParameter is the name of the query parameter by which clients choose the fields of the response; empty if they cannot.
 func (r *Route) FieldsParameter() string {
-	if !r.Policy.Effective.GetPartialResponses() {
+	if !r.Policy.Effective.GetFieldSelection() {
 		return ""
 	}
 

@@ -207,7 +207,8 @@ func (r *Route) responding(config Config) http.Handler {
 func (r *Route) cacheRule(config Config) cache.Rule {
 	rule := cache.Rule{
 		RPC: r.RPC, Cache: r.CachePolicy(config.Settings), Timeout: r.Policy.Effective.GetTimeout().AsDuration(),
-		Ignore: r.binding.Ignores, Normalize: r.binding.NormalizeFields, Vary: config.Vary, Accept: r.accepted, Headers: r.headerNames(),
+		Ignore: r.binding.Ignores, Normalize: r.binding.NormalizeFields,
+		Vary: config.Vary, Accept: r.accepted, Headers: r.headerNames(),
 		Public: config.Settings.Auth.Disabled || r.Policy.Effective.GetAccess().GetPublic(),
 	}
 

@@ -129,7 +129,6 @@ func (c *compiler) compile(defaults Defaults) {
 	c.cache()
 	c.batch()
 	c.rateLimits()
-	c.partialResponses()
 
 	p.Timeout = c.optional("timeout", p.GetTimeout(), defaults.Timeout)
 }
@@ -142,6 +141,7 @@ func (c *compiler) http(defaults Defaults) {
 	c.headers()
 	c.stream()
 	c.idempotency()
+	c.fieldSelection()
 
 	p.AllowUnknownFields = new(p.GetAllowUnknownFields())
 

@@ -95,7 +95,7 @@ func (c *compiler) withoutHTTP() {
 	own, effective := c.own.ProtoReflect(), c.Effective.ProtoReflect()
 
 	for _, name := range []protoreflect.Name{
-		"max_body_bytes", "allow_unknown_fields", "response", "headers", "stream", "idempotency",
+		"max_body_bytes", "allow_unknown_fields", "response", "headers", "stream", "idempotency", "field_selection",
 	} {
 		field := effective.Descriptor().Fields().ByName(name)
 		if own.Has(field) {

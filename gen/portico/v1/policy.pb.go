@@ -301,9 +301,9 @@ type MethodPolicy struct {
 	Batch *Batch `protobuf:"bytes,14,opt,name=batch,proto3" json:"batch,omitempty"`
 	// Clients choose the fields of a successful response by the query parameter "fields" (AIP-157). Default: for GET and for methods
 	// without side effects, unless that parameter is a field of the request, or the response has no fields in JSON.
-	PartialResponses *bool `protobuf:"varint,15,opt,name=partial_responses,json=partialResponses,proto3,oneof" json:"partial_responses,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	FieldSelection *bool `protobuf:"varint,15,opt,name=field_selection,json=fieldSelection,proto3,oneof" json:"field_selection,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *MethodPolicy) Reset() {
@@ -434,9 +434,9 @@ func (x *MethodPolicy) GetBatch() *Batch {
 	return nil
 }
 
-func (x *MethodPolicy) GetPartialResponses() bool {
-	if x != nil && x.PartialResponses != nil {
-		return *x.PartialResponses
+func (x *MethodPolicy) GetFieldSelection() bool {
+	if x != nil && x.FieldSelection != nil {
+		return *x.FieldSelection
 	}
 	return false
 }
@@ -1524,7 +1524,7 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	"\rServicePolicy\x12\x1a\n" +
 	"\bupstream\x18\x01 \x01(\tR\bupstream\x12\x1c\n" +
 	"\tcomposite\x18\x02 \x01(\bR\tcomposite\x124\n" +
-	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\xa7\x06\n" +
+	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\xa1\x06\n" +
 	"\fMethodPolicy\x12*\n" +
 	"\x06access\x18\x01 \x01(\v2\x12.portico.v1.AccessR\x06access\x126\n" +
 	"\vrate_limits\x18\x02 \x03(\v2\x15.portico.v1.RateLimitR\n" +
@@ -1541,11 +1541,11 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	"\x05cache\x18\v \x01(\v2\x11.portico.v1.CacheR\x05cache\x12-\n" +
 	"\abreaker\x18\f \x01(\v2\x13.portico.v1.BreakerR\abreaker\x120\n" +
 	"\bpriority\x18\r \x01(\x0e2\x14.portico.v1.PriorityR\bpriority\x12'\n" +
-	"\x05batch\x18\x0e \x01(\v2\x11.portico.v1.BatchR\x05batch\x120\n" +
-	"\x11partial_responses\x18\x0f \x01(\bH\x02R\x10partialResponses\x88\x01\x01B\x11\n" +
+	"\x05batch\x18\x0e \x01(\v2\x11.portico.v1.BatchR\x05batch\x12,\n" +
+	"\x0ffield_selection\x18\x0f \x01(\bH\x02R\x0efieldSelection\x88\x01\x01B\x11\n" +
 	"\x0f_max_body_bytesB\x17\n" +
-	"\x15_allow_unknown_fieldsB\x14\n" +
-	"\x12_partial_responses\"X\n" +
+	"\x15_allow_unknown_fieldsB\x12\n" +
+	"\x10_field_selection\"X\n" +
 	"\bResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x12\x1a\n" +
 	"\blocation\x18\x02 \x01(\tR\blocation\x12\x18\n" +

@@ -15,7 +15,7 @@ const maxPaths = 250
 
 // selection is the parameter by which clients choose the fields of the response; none if they cannot.
 func (b *builder) selection(op policy.Endpoint) []*Parameter {
-	if !op.Policy.Effective.GetPartialResponses() {
+	if !op.Policy.Effective.GetFieldSelection() {
 		return nil
 	}
 

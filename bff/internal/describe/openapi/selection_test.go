@@ -22,7 +22,7 @@ func selecting(t *testing.T, message, body string, json config.JSON) openapitest
 	}
 
 	return openapitest.Describe(t, one(`rpc Do(N) returns (M) { option (google.api.http) = {`+rule+`}; }`, message),
-		policy.Policy{Effective: &porticov1.MethodPolicy{PartialResponses: new(true)}}, openapi.Config{Gateway: config.Config{JSON: json}})
+		policy.Policy{Effective: &porticov1.MethodPolicy{FieldSelection: new(true)}}, openapi.Config{Gateway: config.Config{JSON: json}})
 }
 
 func TestSelection(t *testing.T) {

@@ -38,8 +38,8 @@ func (b *Binding) isFields(name string) bool {
 	return b.config.Fields != nil && name == b.config.Fields.Parameter
 }
 
-// chosen returns the fields that a query chooses, and puts them into the message for the backend. Nil: all are. The fault is what is
-// wrong with them.
+// chosen returns the fields that a query chooses, and puts them into the message for the backend. Nil: all are. The fault is what
+// is wrong with them.
 func (b *Binding) chosen(query url.Values, m protoreflect.Message) (mask *protojson.Mask, fault string) {
 	if b.config.Fields == nil || !query.Has(b.config.Fields.Parameter) {
 		return nil, ""
@@ -78,7 +78,6 @@ func (b *Binding) addPaths(mask *protojson.Mask, out protoreflect.Message) {
 	for _, path := range paths {
 		list.Append(protoreflect.ValueOfString(path))
 	}
-
 }
 
 // covers reports whether a path of a mask has another in it.

@@ -9,26 +9,26 @@ import (
 )
 
 // FieldsParameter is the query parameter by which clients choose the fields of a response (AIP-157), where
-// MethodPolicy.partial_responses is set.
+// MethodPolicy.field_selection is set.
 const FieldsParameter = "fields"
 
-// partialResponses decides whether clients choose the fields of a response. By default they do where a method only reads. As a
+// fieldSelection decides whether clients choose the fields of a response. By default they do where a method only reads. As a
 // default of a service it is for the methods that can have it.
-func (c *compiler) partialResponses() {
+func (c *compiler) fieldSelection() {
 	on := c.readOnly() || c.route.Method == http.MethodGet
-	if c.Effective.PartialResponses != nil {
-		on = c.Effective.GetPartialResponses()
+	if c.Effective.FieldSelection != nil {
+		on = c.Effective.GetFieldSelection()
 	}
 
 	if fault := c.unselectable(); on && fault != "" {
-		if c.own.GetPartialResponses() {
-			c.faultf("partial_responses", "%s", fault)
+		if c.own.GetFieldSelection() {
+			c.faultf("field_selection", "%s", fault)
 		}
 
 		on = false
 	}
 
-	c.Effective.PartialResponses = &on
+	c.Effective.FieldSelection = &on
 }
 
 // unselectable says why clients cannot choose the fields of the response.

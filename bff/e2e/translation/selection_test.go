@@ -23,10 +23,10 @@ import (
 // startChoosing serves a mirror whose clients choose fields of all responses that have some.
 func startChoosing(t *testing.T, change func(*config.Config)) *gatewaytest.Site {
 	t.Helper()
-	gatewaytest.Exempt(t, "the document does not describe partial responses")
+	gatewaytest.Exempt(t, "the document does not describe field selection")
 
 	return gatewaytest.StartMirror(t, func(c *config.Config) {
-		gatewaytest.SetPolicy(c, "*", gatewaytest.Object{"partial_responses": true})
+		gatewaytest.SetPolicy(c, "*", gatewaytest.Object{"field_selection": true})
 
 		if change != nil {
 			change(c)
@@ -52,7 +52,7 @@ func chooses(target, fields string) string {
 	return target + separator + "fields=" + url.QueryEscape(fields)
 }
 
-func TestPartialResponses(t *testing.T) {
+func TestFieldSelection(t *testing.T) {
 	t.Parallel()
 
 	s := startChoosing(t, nil)
@@ -87,7 +87,7 @@ func TestPartialResponses(t *testing.T) {
 	}
 }
 
-func TestPartialResponseFaults(t *testing.T) {
+func TestFieldSelectionFaults(t *testing.T) {
 	t.Parallel()
 
 	s := startChoosing(t, nil)
@@ -112,7 +112,7 @@ func TestPartialResponseFaults(t *testing.T) {
 }
 
 // Clients do not choose fields of responses to writes, unless the policy says so.
-func TestPartialResponsesAreForReads(t *testing.T) {
+func TestFieldSelectionIsForReads(t *testing.T) {
 	t.Parallel()
 
 	s := gatewaytest.StartMirror(t, nil)
@@ -122,7 +122,7 @@ func TestPartialResponsesAreForReads(t *testing.T) {
 	}
 }
 
-func TestPartialResponsesOfAPart(t *testing.T) {
+func TestFieldSelectionOfAPart(t *testing.T) {
 	t.Parallel()
 
 	s := startChoosing(t, nil)
@@ -137,7 +137,7 @@ func TestPartialResponsesOfAPart(t *testing.T) {
 	}
 }
 
-func TestPartialStreams(t *testing.T) {
+func TestFieldSelectionOfStreams(t *testing.T) {
 	t.Parallel()
 
 	s := startChoosing(t, nil)
@@ -165,7 +165,7 @@ func TestPartialStreams(t *testing.T) {
 	}
 }
 
-func TestPartialResponsesWithDefaults(t *testing.T) {
+func TestFieldSelectionWithDefaults(t *testing.T) {
 	t.Parallel()
 
 	s := startChoosing(t, func(c *config.Config) { c.JSON.EmitDefaults = true })
@@ -177,9 +177,9 @@ func TestPartialResponsesWithDefaults(t *testing.T) {
 }
 
 // Equal choices share a cached response, others have their own, with its entity tag. A HEAD request has that of GET.
-func TestPartialResponsesAreCached(t *testing.T) {
+func TestFieldSelectionIsCached(t *testing.T) {
 	t.Parallel()
-	gatewaytest.Exempt(t, "the document does not describe partial responses")
+	gatewaytest.Exempt(t, "the document does not describe field selection")
 
 	s := gatewaytest.Start(t, nil)
 	alice := s.As(t, "alice")
@@ -218,9 +218,9 @@ func TestPartialResponsesAreCached(t *testing.T) {
 }
 
 // A composite makes the calls whose parts are asked for, and no other.
-func TestPartialComposites(t *testing.T) {
+func TestFieldSelectionOfComposites(t *testing.T) {
 	t.Parallel()
-	gatewaytest.Exempt(t, "the document does not describe partial responses")
+	gatewaytest.Exempt(t, "the document does not describe field selection")
 
 	s := gatewaytest.Start(t, gatewaytest.Unlimited)
 	alice := s.As(t, "alice")
@@ -245,9 +245,9 @@ func TestPartialComposites(t *testing.T) {
 }
 
 // What is missing is said even if nobody asks for it, since it would look like what is empty.
-func TestPartialCompositesSayWhatIsMissing(t *testing.T) {
+func TestFieldSelectionSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	gatewaytest.Exempt(t, "the document does not describe partial responses")
+	gatewaytest.Exempt(t, "the document does not describe field selection")
 
 	s := gatewaytest.Start(t, gatewaytest.Unlimited)
 	s.Fail["/order.v1.OrderService/ListOrders"] = status.Error(codes.Unavailable, "down")
@@ -264,7 +264,7 @@ func TestPartialCompositesSayWhatIsMissing(t *testing.T) {
 }
 
 // Marshalers of embedding programs write all of a message.
-func TestPartialResponsesOfOtherTypes(t *testing.T) {
+func TestFieldSelectionOfOtherTypes(t *testing.T) {
 	t.Parallel()
 	gatewaytest.Exempt(t, "the document does not describe other types")
 
@@ -284,7 +284,7 @@ func TestPartialResponsesOfOtherTypes(t *testing.T) {
 // A backend that has a field for it gets the paths that are asked for.
 func TestReadMask(t *testing.T) {
 	t.Parallel()
-	gatewaytest.Exempt(t, "the document does not describe partial responses")
+	gatewaytest.Exempt(t, "the document does not describe field selection")
 
 	s := gatewaytest.StartStore(t, &porticov1.MethodPolicy{
 		Access: &porticov1.Access{Public: true}, Cache: &porticov1.Cache{Ttl: durationpb.New(time.Minute), Tags: []string{"items:{address.city}"}},

@@ -21,8 +21,8 @@ import (
 	_ "google.golang.org/protobuf/types/known/structpb"
 )
 
-const partialFile = `
-name: "partial.proto" package: "test.v1" syntax: "proto3"
+const selectionFile = `
+name: "selection.proto" package: "test.v1" syntax: "proto3"
 dependency: "google/api/httpbody.proto" dependency: "google/protobuf/struct.proto"
 message_type {name: "Thing"
   field {name: "id" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL json_name: "id"}
@@ -41,15 +41,15 @@ service {name: "S"
 }
 `
 
-// partialMethod is a method of that file with these options.
-func partialMethod(t *testing.T, name, level, own string) protoreflect.MethodDescriptor {
+// selectionMethod is a method of that file with these options.
+func selectionMethod(t *testing.T, name, level, own string) protoreflect.MethodDescriptor {
 	t.Helper()
 
 	file, set := &descriptorpb.FileDescriptorProto{}, &porticov1.MethodPolicy{}
 	options := &descriptorpb.MethodOptions{IdempotencyLevel: descriptorpb.MethodOptions_IdempotencyLevel(
 		descriptorpb.MethodOptions_IdempotencyLevel_value[level]).Enum()}
 
-	for text, m := range map[string]proto.Message{partialFile: file, "access: {public: true} " + own: set} {
+	for text, m := range map[string]proto.Message{selectionFile: file, "access: {public: true} " + own: set} {
 		if err := prototext.Unmarshal([]byte(text), m); err != nil {
 			t.Fatal(err)
 		}
@@ -69,10 +69,10 @@ func partialMethod(t *testing.T, name, level, own string) protoreflect.MethodDes
 	return made.Services().Get(0).Methods().ByName(protoreflect.Name(name))
 }
 
-func TestPartialResponses(t *testing.T) {
+func TestFieldSelection(t *testing.T) {
 	t.Parallel()
 
-	const on = "partial_responses: true"
+	const on = "field_selection: true"
 
 	tests := []struct {
 		name, method, verb, level, own string
@@ -84,7 +84,7 @@ func TestPartialResponses(t *testing.T) {
 		{name: "read_by_post", method: "Get", verb: "POST", level: "NO_SIDE_EFFECTS", want: true},
 		{name: "write", method: "Get", verb: "POST", level: "IDEMPOTENT"},
 		{name: "write_that_says_so", method: "Get", verb: "POST", own: on, want: true},
-		{name: "get_that_says_not", method: "Get", verb: "GET", own: "partial_responses: false"},
+		{name: "get_that_says_not", method: "Get", verb: "GET", own: "field_selection: false"},
 		{name: "own_field", method: "Own", verb: "GET"},
 		{name: "own_field_in_the_body", method: "Own", verb: "POST", body: "*", own: on, want: true},
 		{name: "own_field_that_says_so", method: "Own", verb: "GET", own: on, fault: "a field of its own for the query parameter fields"},
@@ -108,7 +108,7 @@ func TestPartialResponses(t *testing.T) {
 			}
 
 			route := schema.Route{
-				Method: tt.verb, Template: template, Descriptor: partialMethod(t, tt.method, tt.level, tt.own),
+				Method: tt.verb, Template: template, Descriptor: selectionMethod(t, tt.method, tt.level, tt.own),
 				Body: tt.body, ResponseBody: tt.responseBody,
 			}
 
@@ -117,7 +117,7 @@ func TestPartialResponses(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 
-			if tt.fault == "" && p.Effective.GetPartialResponses() != tt.want {
+			if tt.fault == "" && p.Effective.GetFieldSelection() != tt.want {
 				t.Errorf("got %v", p.Effective)
 			}
 		})
@@ -125,17 +125,17 @@ func TestPartialResponses(t *testing.T) {
 }
 
 // What operators set is for the methods that can have it.
-func TestPartialResponsesOfAnOverride(t *testing.T) {
+func TestFieldSelectionOfAnOverride(t *testing.T) {
 	t.Parallel()
 
 	for _, on := range []bool{true, false} {
 		defaults := policy.Defaults{Timeout: time.Second, Overrides: []policy.Override{
-			{Selector: "*", Policy: &porticov1.MethodPolicy{PartialResponses: &on}},
+			{Selector: "*", Policy: &porticov1.MethodPolicy{FieldSelection: &on}},
 		}}
 
 		for name, can := range map[string]bool{"Get": true, "File": false} {
-			p, err := compile(partialMethod(t, name, "", ""), at{Method: "POST"}, defaults)
-			if err != nil || p.Effective.GetPartialResponses() != (on && can) {
+			p, err := compile(selectionMethod(t, name, "", ""), at{Method: "POST"}, defaults)
+			if err != nil || p.Effective.GetFieldSelection() != (on && can) {
 				t.Errorf("%s, %t: got %v, %v", name, on, p.Effective, err)
 			}
 		}
