@@ -144,6 +144,11 @@ func TestExplainLegs(t *testing.T) {
 		}
 	}
 
+	got := explain("/v1/me/dashboard?fields=user.displayName")
+	if diff := cmp.Diff(want[2:], got.Legs); diff != "" || !slices.Contains(got.Effects, bff.Effect{Policy: "fields", Says: "only user.displayName"}) {
+		t.Errorf("some fields: %s %v", diff, got.Effects)
+	}
+
 	if got := explain("/v1/me/dashboard?orderCount=1000"); got.Legs != nil || got.LegsErr == nil || got.Allowed() {
 		t.Errorf("too many orders: %v, %v", got.Legs, got.LegsErr)
 	}
