@@ -92,7 +92,7 @@ func (e *encoder) arrange(m *message, wire []byte, of *selection) (source, error
 		return source{wire: wire, of: of}, err
 	}
 
-	return source{rest: e.sorted(m, wire, of), of: of}, nil
+	return source{rest: e.sorted(m, wire), of: of}, nil
 }
 
 // scan finds out the order of the records of a message.
@@ -157,12 +157,12 @@ func (seen *fieldsSeen) add(m *message, i int) {
 }
 
 // sorted puts the records of known fields on the stack, in the order of the fields. The encoding has been scanned.
-func (e *encoder) sorted(m *message, wire []byte, of *selection) []record {
+func (e *encoder) sorted(m *message, wire []byte) []record {
 	first := len(e.records)
 
 	for len(wire) > 0 {
 		tag, _, rest, _ := splitRecord(wire)
-		if i := m.find(tag); i >= 0 && of.has(i) {
+		if i := m.find(tag); i >= 0 {
 			e.records = append(e.records, record{i, wire[:len(wire)-len(rest)]})
 		}
 
