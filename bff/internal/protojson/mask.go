@@ -19,8 +19,9 @@ type Mask struct {
 type selection struct {
 	// whole reports that all of it is written, whatever else it says.
 	whole bool
-	// fields are those of a message, in the order of their indexes.
+	// fields are those of a message, in the order of their indexes. low has a bit for each of the first wordBits.
 	fields []selected
+	low    uint64
 	// keys are the entries of a map by their keys in JSON, and every is what is written of each entry. Only one of them is set.
 	keys  map[string]*selection
 	every *selection
@@ -59,8 +60,11 @@ func (s *selection) find(index int) (at int, found bool) {
 
 // has reports whether a field is written if it is set.
 func (s *selection) has(index int) bool {
-	if s == nil {
+	switch {
+	case s == nil:
 		return true
+	case index < wordBits:
+		return s.low>>index&1 != 0
 	}
 
 	_, found := s.find(index)
@@ -107,7 +111,7 @@ func (s *selection) entry(key []byte) (*selection, bool) {
 func (s *selection) add(index int) *selection {
 	at, found := s.find(index)
 	if !found {
-		s.fields = slices.Insert(s.fields, at, selected{index: index, of: &selection{}})
+		s.insert(at, selected{index: index, of: &selection{}})
 	}
 
 	s.fields[at].kept = false
@@ -118,7 +122,15 @@ func (s *selection) add(index int) *selection {
 // keep adds a field that is written if it is set.
 func (s *selection) keep(index int) {
 	if at, found := s.find(index); !found {
-		s.fields = slices.Insert(s.fields, at, selected{index: index, of: &selection{whole: true}, kept: true})
+		s.insert(at, selected{index: index, of: &selection{whole: true}, kept: true})
+	}
+}
+
+func (s *selection) insert(at int, f selected) {
+	s.fields = slices.Insert(s.fields, at, f)
+
+	if f.index < wordBits {
+		s.low |= 1 << f.index
 	}
 }
 
