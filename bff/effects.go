@@ -80,11 +80,7 @@ func meets(
 
 		return route.Body != ""
 	case "idempotency":
-		if key != "" {
-			effect.Says = fmt.Sprintf("takes effect once with the key %s; %s", key, effect.Says)
-		} else if effect.Says += "; the request has none"; p.Effective.GetIdempotency().GetRequired() {
-			effect.Fault = errNoKey
-		}
+		effect.meetsKey(key, p.Effective.GetIdempotency().GetRequired())
 	case policy.FieldRetry:
 		if p.Retry != nil && p.Retry.Key != nil && key == "" {
 			effect.Says = "one call, as the request has no " + headerIdempotencyKey
@@ -100,6 +96,15 @@ func meets(
 	}
 
 	return true
+}
+
+// meetsKey adds the key of the request, if it has one, to the effect of a policy about it.
+func (e *Effect) meetsKey(key string, required bool) {
+	if key != "" {
+		e.Says = fmt.Sprintf("takes effect once with the key %s; %s", key, e.Says)
+	} else if e.Says += "; the request has none"; required {
+		e.Fault = errNoKey
+	}
 }
 
 // bucketOf says whose bucket it is.

@@ -24,8 +24,8 @@ const reserve = 20 * time.Millisecond
 // Run runs the branches of a page, each as soon as those that it comes after have succeeded, and returns when all of them have
 // returned. The page is the response: calls that make no part of it need no Run, but Each or errgroup.
 //
-// If the page is the response and the client asks for some of its fields (by the query parameter "fields"), branches that fill other
-// fields do not run, unless one that runs comes after them.
+// If the page is the response and the client asks for some of its fields (by the query parameter "fields"), branches that fill
+// other fields do not run, unless one that runs comes after them.
 //
 // The page gets a portico.v1.PartialError for each optional branch that has failed, in the order of the branches, in the one field
 // of it that has that type; with optional branches, there must be one. Each failure is also on the record of the request whose

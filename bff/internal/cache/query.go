@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// canonicalQuery is the query in canonical form: normalized, without the parameters that are ignored, and sorted by name. The values
-// of one name stay in their order, which may matter. It is not ok if the query cannot be parsed; the handler will respond with that.
+// canonicalQuery is the query in canonical form: normalized, without the parameters that are ignored, and sorted by name. The
+// values of one name stay in their order, which may matter. It is not ok if the query cannot be parsed; the handler will respond
+// with that.
 func canonicalQuery(raw string, ignore func(name string) bool, normalize func(url.Values)) (query string, ok bool) {
 	if raw == "" {
 		return "", true
