@@ -1,6 +1,7 @@
 package translation_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	gwruntime "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff"
@@ -279,6 +281,13 @@ func TestFieldSelectionOfOtherTypes(t *testing.T) {
 	if res.Status != http.StatusBadRequest || !strings.Contains(res.Body, "fields: is not for responses of this type") {
 		t.Errorf("another type: got %d %s", res.Status, res.Body)
 	}
+
+	s = gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, nil, &porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}},
+		bff.WithMuxOptions(gwruntime.WithForwardResponseRewriter(func(_ context.Context, m proto.Message) (any, error) { return m, nil })))
+
+	if res := s.Do(t, http.MethodGet, "/v1/every?stringField=a&fields=boolField", nil, ""); res.Status != http.StatusBadRequest {
+		t.Errorf("another response: got %d %s", res.Status, res.Body)
+	}
 }
 
 // A backend that has a field for it gets the paths that are asked for.
@@ -309,5 +318,79 @@ func TestReadMask(t *testing.T) {
 
 	if res := s.Do(t, http.MethodGet, "/v1/items/1?readMask=name", nil, ""); !sameDocument(t, res.Body, `{"name":"items/1","labels":{"asked":"name"}}`) {
 		t.Errorf("without fields: got %d %s", res.Status, res.Body)
+	}
+}
+
+// What the gateway reads of a reply does not depend on what is written of it.
+func TestFieldSelectionLeavesHeadersAndIDs(t *testing.T) {
+	t.Parallel()
+	gatewaytest.Exempt(t, "the document does not describe field selection")
+
+	store := gatewaytest.StartStore(t, &porticov1.MethodPolicy{
+		Access: &porticov1.Access{Public: true}, FieldSelection: new(true), Response: &porticov1.Response{Location: "/v1/{name=items/*}"},
+	})
+
+	res := store.Do(t, http.MethodPost, "/v1/items?fields=low", nil,
+		`{"name":"items/1","title":"t","low":1,"high":2,"email":"e","address":{"street":"s","city":"c"}}`)
+	if res.Body != `{"low":1}` || res.Header.Get("Location") != "/v1/items/1" {
+		t.Errorf("got %d %s %v", res.Status, res.Body, res.Header)
+	}
+
+	s := gatewaytest.Start(t, nil)
+
+	header := s.As(t, "alice")
+	header.Set("Accept", "text/event-stream")
+
+	if res := s.Do(t, http.MethodGet, "/v1/orders/o1:watch?fields=orderId", header, ""); !strings.Contains(res.Body, "id: 2\ndata: {\"orderId\":\"o1\"}\n\n") {
+		t.Errorf("got %d %s", res.Status, res.Body)
+	}
+}
+
+// A write is stored with the fields that it was sent with: with others the same key is another request.
+func TestFieldSelectionOfStoredResponses(t *testing.T) {
+	t.Parallel()
+	gatewaytest.Exempt(t, "the document does not describe field selection")
+
+	s := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, nil, &porticov1.MethodPolicy{
+		Access: &porticov1.Access{Public: true}, FieldSelection: new(true), Idempotency: &porticov1.Idempotency{},
+	})
+	header := http.Header{"Idempotency-Key": {`"a"`}}
+	post := func(fields string) gatewaytest.Response {
+		return s.Do(t, http.MethodPost, "/v1/every?fields="+fields, header, `{"stringField":"a","boolField":true}`)
+	}
+
+	for range 2 {
+		if res := post("stringField"); res.Body != `{"stringField":"a"}` {
+			t.Errorf("got %d %s", res.Status, res.Body)
+		}
+	}
+
+	if res := post("boolField"); res.Status != http.StatusUnprocessableEntity {
+		t.Errorf("got %d %s", res.Status, res.Body)
+	}
+}
+
+// A page is made once for all that ask for the same of it at the same time, and has no more calls than one that nobody else asks for.
+func TestFieldSelectionOfCachedComposites(t *testing.T) {
+	t.Parallel()
+	gatewaytest.Exempt(t, "the document does not describe field selection")
+
+	s := gatewaytest.Start(t, func(c *config.Config) {
+		gatewaytest.SetPolicy(c, "dashboard.v1.*", gatewaytest.Object{"cache": gatewaytest.Object{"ttl": "60s"}})
+	})
+	alice := s.As(t, "alice")
+
+	for range 2 {
+		if res := s.Do(t, http.MethodGet, "/v1/me/dashboard?fields=user.userId", alice, ""); !sameDocument(t, res.Body, `{"user":{"userId":"alice"}}`) {
+			t.Errorf("got %d %s", res.Status, res.Body)
+		}
+	}
+
+	if calls := gatewaytest.RPCs(s.TakeCalls()); len(calls) != 1 {
+		t.Errorf("calls %s", calls)
+	}
+
+	if res := s.Do(t, http.MethodGet, "/v1/me/dashboard?fields=orders.orderId", alice, ""); !sameDocument(t, res.Body, `{"orders":[{"orderId":"o1"}]}`) {
+		t.Errorf("got %d %s", res.Status, res.Body)
 	}
 }
