@@ -227,7 +227,7 @@ func projects(tb testing.TB, kind protoreflect.MessageType, wire []byte, of *par
 func TestMaskedAnswersAreProjections(t *testing.T) {
 	t.Parallel()
 
-	const rounds, size = 20_000, 160
+	const rounds, size = 5_000, 160
 
 	random := rand.New(rand.NewPCG(1, 2))
 
