@@ -124,7 +124,7 @@ func TestLegsShareTheDeadline(t *testing.T) {
 
 	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
 		gatewaytest.Unlimited(c)
-		gatewaytest.SetPolicy(c, "dashboard.v1.*", gatewaytest.Object{"timeout": "10s"})
+		gatewaytest.SetPolicy(c, "*", gatewaytest.Object{"timeout": "10s"})
 	})
 
 	b.FailWith(func(_ context.Context, rpc string) error {
