@@ -62,6 +62,11 @@ func isProbed(route gateway.Route) bool {
 // refusedLeg is a call that is refused to a caller.
 type refusedLeg struct{ rpc, requirement, caller string }
 
+// same reports whether another caller lacks the same for the same call.
+func (f refusedLeg) same(other refusedLeg) bool {
+	return f.rpc == other.rpc && f.requirement == other.requirement
+}
+
 // refusedLegs runs a method as each of the callers whom its route allows with the least.
 func refusedLegs(ctx context.Context, composites grpc.ClientConnInterface, guard *leg.Guard, route gateway.Route) []refusedLeg {
 	var found []refusedLeg
@@ -76,9 +81,9 @@ func refusedLegs(ctx context.Context, composites grpc.ClientConnInterface, guard
 
 		for _, call := range calls {
 			for _, check := range guard.Explain(ctx, &reqinfo.Record{Principal: least.Principal}, call.RPC, call.Requests) {
-				known := slices.ContainsFunc(found, func(f refusedLeg) bool { return f.rpc == call.RPC && f.requirement == check.Name })
-				if check.Fault != nil && !check.Condition && !known {
-					found = append(found, refusedLeg{rpc: call.RPC, requirement: check.Name, caller: least.name})
+				refused := refusedLeg{rpc: call.RPC, requirement: check.Name, caller: least.name}
+				if check.Fault != nil && !check.Condition && !slices.ContainsFunc(found, refused.same) {
+					found = append(found, refused)
 				}
 			}
 		}
@@ -87,7 +92,7 @@ func refusedLegs(ctx context.Context, composites grpc.ClientConnInterface, guard
 	return found
 }
 
-// In a probe, the subject of callers, which is also the value of the path variable that has to be theirs, and the value of the others.
+// In a probe, the subject of callers, also as the value of the path variable that has to be theirs, and the value of the others.
 const (
 	probedSubject = "someone"
 	probedValue   = "something"
@@ -142,8 +147,10 @@ func leastCallers(route gateway.Route) []leastCaller {
 		},
 	}}
 
-	callers = each(callers, access.GetScopes().GetAnyOf(), func(c *leastCaller, scope string) { c.Scopes = append(c.Scopes, scope) })
-	callers = each(callers, access.GetRoles().GetAnyOf(), func(c *leastCaller, role string) { c.Roles = append(c.Roles, role) })
+	callers = each(callers, access.GetScopes().GetAnyOf(),
+		func(c *leastCaller, scope string) { c.Scopes = append(c.Scopes, scope) })
+	callers = each(callers, access.GetRoles().GetAnyOf(),
+		func(c *leastCaller, role string) { c.Roles = append(c.Roles, role) })
 
 	for i := range callers {
 		callers[i].name = describeCaller(callers[i].Principal, access.GetOwner())

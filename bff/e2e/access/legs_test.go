@@ -410,12 +410,14 @@ func TestLegsToServicesWithoutRoutesHere(t *testing.T) {
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, func(connect bff.Connect) (dashboardv1.DashboardServiceServer, error) {
 			conn, err := connect("user")
 
-			return page{clients: clients{users: userv1.NewUserServiceClient(conn)},
+			return page{
+				clients: clients{users: userv1.NewUserServiceClient(conn)},
 				get: func(ctx context.Context, c clients, page *dashboardv1.Dashboard) (err error) {
 					page.User, err = c.users.GetUser(ctx, &userv1.GetUserRequest{UserId: "bob"}, grpc.WaitForReady(false))
 
 					return err
-				}}, err
+				},
+			}, err
 		}))
 	if err != nil {
 		t.Fatal(err)

@@ -180,11 +180,13 @@ func TestExplainPolicyOfLegs(t *testing.T) {
 		allowed, requiredLeg bool
 	}{
 		{
-			bff.Principal{Subject: "alice"}, "+authenticated +owner user_id or orders:admin",
+			bff.Principal{Subject: "alice"},
+			"+authenticated +owner user_id or orders:admin",
 			"+authenticated +owner user_id or users:admin", true, false,
 		},
 		{
-			bff.Principal{Subject: "staff", Scopes: []string{"users:admin"}}, "+authenticated -owner user_id or orders:admin",
+			bff.Principal{Subject: "staff", Scopes: []string{"users:admin"}},
+			"+authenticated -owner user_id or orders:admin",
 			"+authenticated +owner user_id or users:admin", true, false,
 		},
 		{bff.Principal{}, "-authenticated -owner user_id or orders:admin", "-authenticated -owner user_id or users:admin", false, true},

@@ -95,7 +95,7 @@ func (c *compiler) withoutHTTP() {
 	own, effective := c.own.ProtoReflect(), c.Effective.ProtoReflect()
 
 	for _, name := range []protoreflect.Name{
-		"max_body_bytes", "allow_unknown_fields", "response", "headers", "stream", "idempotency", "field_selection",
+		"max_body_bytes", "allow_unknown_fields", fieldResponse, "headers", "stream", fieldIdempotency, "field_selection",
 	} {
 		field := effective.Descriptor().Fields().ByName(name)
 		if own.Has(field) {
@@ -114,7 +114,8 @@ func (c *compiler) legLimits() {
 		}
 	}
 
-	c.Effective.RateLimits = slices.DeleteFunc(c.Effective.GetRateLimits(), func(l *porticov1.RateLimit) bool { return !l.GetLegs() })
+	c.Effective.RateLimits = slices.DeleteFunc(c.Effective.GetRateLimits(),
+		func(l *porticov1.RateLimit) bool { return !l.GetLegs() })
 }
 
 // Upstream is the name of the upstream that serves a method, as its service says, or else by its package.

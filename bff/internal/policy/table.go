@@ -41,6 +41,12 @@ type Field struct {
 // FieldRetry is the path of the field whose words depend on more than its value: whether a call may be made again.
 const FieldRetry = "retry"
 
+// Paths of fields that only methods with a route can have.
+const (
+	fieldIdempotency = "idempotency"
+	fieldResponse    = "response"
+)
+
 // Change is how clients notice a change of a field.
 type Change int
 
@@ -170,7 +176,7 @@ func requestFields() []Field {
 		{Path: "headers", Name: "header"},
 		{Path: "headers.header", Long: "; %s", Change: Compared, Rule: "REQUEST_HEADER_REMOVED"},
 		{Path: "headers.field", Long: " sets %s", Change: Compared, Rule: "REQUEST_HEADER_CHANGED"},
-		{Path: "idempotency", Name: "idempotency", Change: Lost, Rule: keyWeakened},
+		{Path: fieldIdempotency, Name: fieldIdempotency, Change: Lost, Rule: keyWeakened},
 		{
 			Path: "idempotency.required", Long: "; needs the header Idempotency-Key",
 			Change: Demanded, Rule: "IDEMPOTENCY_KEY_REQUIRED",
@@ -236,7 +242,7 @@ func callFields() []Field {
 
 func responseFields() []Field {
 	return []Field{
-		{Path: "response", Name: "response"},
+		{Path: fieldResponse, Name: fieldResponse},
 		{Path: "response.status", Long: "; %s", Change: Lost, Rule: "STATUS_CHANGED"},
 		{Path: "response.location", Long: ", with Location %s", Change: Compared, Rule: "LOCATION_CHANGED"},
 		{Path: "response.headers", Long: ", with %s", Change: Lost, Rule: "RESPONSE_HEADER_REMOVED"},

@@ -1,6 +1,7 @@
 package leg
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -67,7 +68,9 @@ func (a access) check(ctx context.Context, rec *reqinfo.Record, request proto.Me
 }
 
 // records are reused: each has a map, and is not small.
-var records = sync.Pool{New: func() any { return &reqinfo.Record{PathParams: map[string]string{}} }} //nolint:gochecknoglobals // A pool.
+var records = sync.Pool{New: func() any { //nolint:gochecknoglobals // A pool.
+	return &reqinfo.Record{PathParams: map[string]string{}}
+}}
 
 // record returns a record for the checks: with the caller, and with the fields of the request in place of path variables. A value
 // that no path can have is left out, and so belongs to nobody.
@@ -115,46 +118,47 @@ func (g *Guard) Explain(ctx context.Context, rec *reqinfo.Record, rpc string, re
 		return []Check{{Name: "a policy that can be enforced", Fault: c.err}}
 	}
 
-	var list []Check
+	if len(requests) == 0 {
+		// It is a stream that has sent nothing.
+		requests = []proto.Message{nil}
+	}
+
+	list := make([]Check, 0, len(c.checks)+1)
 
 	for _, check := range c.checks {
-		list = append(list, c.explain(ctx, rec, check, requests))
+		shown := Check{Name: check.Name, Condition: check.Condition}
+
+		c.each(rec, requests, func(leg *reqinfo.Record, _ proto.Message) {
+			fault := check.Fault(ctx, leg)
+
+			if fault != nil && check.Owner && leg.PathParams[c.owner] == "" {
+				shown.Unknown = true
+			} else {
+				shown.Fault = cmp.Or(shown.Fault, fault)
+			}
+		})
+
+		list = append(list, shown)
 	}
 
 	if c.condition != nil {
-		list = append(list, c.explain(ctx, rec, auth.Check{
-			Name: "if " + c.condition.String(), Condition: true,
-		}, requests))
+		shown := Check{Name: "if " + c.condition.String(), Condition: true}
+
+		c.each(rec, requests, func(leg *reqinfo.Record, request proto.Message) {
+			shown.Fault = cmp.Or(shown.Fault, c.condition.Allows(ctx, leg, request))
+		})
+
+		list = append(list, shown)
 	}
 
 	return list
 }
 
-// explain checks all of the requests. The first fault counts.
-func (c *callee) explain(ctx context.Context, rec *reqinfo.Record, check auth.Check, requests []proto.Message) Check {
-	shown := Check{Name: check.Name, Condition: check.Condition}
-
+// each calls a function with each of the requests, and the record for its checks.
+func (a access) each(rec *reqinfo.Record, requests []proto.Message, check func(leg *reqinfo.Record, request proto.Message)) {
 	for _, request := range requests {
-		leg := c.record(rec, request)
-
-		var fault error
-
-		switch fails := check.Fault; {
-		case fails == nil:
-			fault = c.condition.Allows(ctx, leg, request)
-		default:
-			fault = fails(ctx, leg)
-		}
-
-		unknown := fault != nil && check.Owner && leg.PathParams[c.owner] == ""
+		leg := a.record(rec, request)
+		check(leg, request)
 		release(leg)
-
-		if unknown {
-			shown.Unknown = true
-		} else if shown.Fault == nil {
-			shown.Fault = fault
-		}
 	}
-
-	return shown
 }

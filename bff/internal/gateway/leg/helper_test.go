@@ -30,7 +30,7 @@ type callee struct {
 const methodM = "/test.v1.Things/M"
 
 // guard makes one. The policy is that of a method with a route that binds user_id.
-func guard(t testing.TB, set string, change func(*leg.Config)) *callee {
+func guard(t *testing.T, set string, change func(*leg.Config)) *callee {
 	t.Helper()
 
 	return guardOf(t, `rpc M(Thing) returns (Thing) {
@@ -39,7 +39,7 @@ func guard(t testing.TB, set string, change func(*leg.Config)) *callee {
 	}`, change)
 }
 
-func guardOf(t testing.TB, service string, change func(*leg.Config)) *callee {
+func guardOf(t *testing.T, service string, change func(*leg.Config)) *callee {
 	t.Helper()
 
 	files, err := protosource.Tree{"m.proto": []byte(`syntax = "proto3";

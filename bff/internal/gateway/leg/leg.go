@@ -8,6 +8,8 @@
 package leg
 
 import (
+	"slices"
+
 	"github.com/fullstorydev/grpchan"
 	"google.golang.org/grpc"
 )
@@ -16,12 +18,12 @@ import (
 func Conn(
 	conn grpc.ClientConnInterface, unary []grpc.UnaryClientInterceptor, stream []grpc.StreamClientInterceptor,
 ) grpc.ClientConnInterface {
-	for i := len(unary) - 1; i >= 0; i-- {
-		conn = grpchan.InterceptClientConn(conn, unary[i], nil)
+	for _, interceptor := range slices.Backward(unary) {
+		conn = grpchan.InterceptClientConn(conn, interceptor, nil)
 	}
 
-	for i := len(stream) - 1; i >= 0; i-- {
-		conn = grpchan.InterceptClientConn(conn, nil, stream[i])
+	for _, interceptor := range slices.Backward(stream) {
+		conn = grpchan.InterceptClientConn(conn, nil, interceptor)
 	}
 
 	return conn

@@ -114,7 +114,9 @@ func ProbeStream(upstream string) grpc.StreamClientInterceptor {
 			return nil, err
 		}
 
-		return &probedStream{ctx: ctx, single: !desc.ServerStreams, send: func(m any) error { return p.call(upstream, method, m) }}, nil
+		send := func(m any) error { return p.call(upstream, method, m) }
+
+		return &probedStream{ctx: ctx, single: !desc.ServerStreams, send: send}, nil
 	}
 }
 

@@ -67,7 +67,7 @@ func TestProbe(t *testing.T) {
 		got = append(got, call.Upstream+call.RPC)
 
 		for _, request := range call.Requests {
-			got = append(got, request.(interface{ GetOrderId() string }).GetOrderId()) //nolint:forcetypeassert // All have one.
+			got = append(got, request.(interface{ GetOrderId() string }).GetOrderId())
 		}
 	}
 

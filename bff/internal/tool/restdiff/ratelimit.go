@@ -78,6 +78,14 @@ func tighter(old, now *porticov1.RateLimit) string {
 		return "burst"
 	case now.GetName() != "" && now.GetName() != old.GetName():
 		return "name"
+	default:
+		return switchedOn(old, now)
+	}
+}
+
+// switchedOn is the switch by which a limit counts or refuses more; empty if there is none.
+func switchedOn(old, now *porticov1.RateLimit) string {
+	switch {
 	case now.GetClosedOnOutage() && !old.GetClosedOnOutage():
 		return "closed_on_outage"
 	case now.GetLegs() && !old.GetLegs():
