@@ -94,12 +94,14 @@ func (c *compiler) inherited() bool { return !c.route.Bound() && c.own.GetAccess
 func (c *compiler) withoutHTTP() {
 	own, effective := c.own.ProtoReflect(), c.Effective.ProtoReflect()
 
-	for _, name := range []protoreflect.Name{
-		"max_body_bytes", "allow_unknown_fields", fieldResponse, "headers", "stream", fieldIdempotency, "field_selection",
-	} {
-		field := effective.Descriptor().Fields().ByName(name)
+	for _, row := range Fields() {
+		if !row.Routed {
+			continue
+		}
+
+		field := effective.Descriptor().Fields().ByName(protoreflect.Name(row.Path))
 		if own.Has(field) {
-			c.faultf(string(name), "only a method with a route can have it")
+			c.faultf(row.Path, "only a method with a route can have it")
 		}
 
 		effective.Clear(field)

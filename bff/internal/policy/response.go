@@ -166,7 +166,7 @@ func (c *compiler) idempotency() {
 	case in == nil:
 	case c.method.IsStreamingClient() || c.method.IsStreamingServer():
 		if c.own.GetIdempotency() != nil {
-			c.faultf(fieldIdempotency, "streams cannot have it")
+			c.faultf("idempotency", "streams cannot have it")
 		}
 
 		c.Effective.Idempotency = nil

@@ -26,6 +26,8 @@ type Field struct {
 	Unit string
 	// Usual is a value that is not said, in its short text.
 	Usual string
+	// Routed reports that only a method with a route can have it, if it is a field of MethodPolicy itself.
+	Routed bool
 	// Operators reports whether it is left out of what clients read, the OpenAPI document.
 	Operators bool
 	// Change is how clients notice that it is another, and Rule what portico breaking calls that.
@@ -40,12 +42,6 @@ type Field struct {
 
 // FieldRetry is the path of the field whose words depend on more than its value: whether a call may be made again.
 const FieldRetry = "retry"
-
-// Paths of fields that only methods with a route can have.
-const (
-	fieldIdempotency = "idempotency"
-	fieldResponse    = "response"
-)
 
 // Change is how clients notice a change of a field.
 type Change int
@@ -166,17 +162,17 @@ func requestFields() []Field {
 			Change: Lowered, Rule: timeoutShortened,
 		},
 		{
-			Path: "max_body_bytes", Name: "body size", Short: "; body %s", Long: "; at most %s", Unit: "byte",
+			Path: "max_body_bytes", Name: "body size", Routed: true, Short: "; body %s", Long: "; at most %s", Unit: "byte",
 			Change: Lowered, Rule: "BODY_LIMIT_TIGHTENED",
 		},
 		{
-			Path: "allow_unknown_fields", Name: "unknown fields", Short: "; unknown fields ignored",
+			Path: "allow_unknown_fields", Name: "unknown fields", Routed: true, Short: "; unknown fields ignored",
 			Long: "; are ignored, in the body and in the query", Change: SwitchedOff, Rule: "UNKNOWN_FIELDS_REFUSED",
 		},
-		{Path: "headers", Name: "header"},
+		{Path: "headers", Name: "header", Routed: true},
 		{Path: "headers.header", Long: "; %s", Change: Compared, Rule: "REQUEST_HEADER_REMOVED"},
 		{Path: "headers.field", Long: " sets %s", Change: Compared, Rule: "REQUEST_HEADER_CHANGED"},
-		{Path: fieldIdempotency, Name: fieldIdempotency, Change: Lost, Rule: keyWeakened},
+		{Path: "idempotency", Name: "idempotency", Routed: true, Change: Lost, Rule: keyWeakened},
 		{
 			Path: "idempotency.required", Long: "; needs the header Idempotency-Key",
 			Change: Demanded, Rule: "IDEMPOTENCY_KEY_REQUIRED",
@@ -242,15 +238,15 @@ func callFields() []Field {
 
 func responseFields() []Field {
 	return []Field{
-		{Path: fieldResponse, Name: fieldResponse},
+		{Path: "response", Name: "response", Routed: true},
 		{Path: "response.status", Long: "; %s", Change: Lost, Rule: "STATUS_CHANGED"},
 		{Path: "response.location", Long: ", with Location %s", Change: Compared, Rule: "LOCATION_CHANGED"},
 		{Path: "response.headers", Long: ", with %s", Change: Lost, Rule: "RESPONSE_HEADER_REMOVED"},
 		{
-			Path: "field_selection", Name: "fields", Long: "; the query parameter fields chooses those of the response",
+			Path: "field_selection", Name: "fields", Routed: true, Long: "; the query parameter fields chooses those of the response",
 			Change: SwitchedOff, Rule: "FIELD_SELECTION_REMOVED",
 		},
-		{Path: "stream", Name: "stream"},
+		{Path: "stream", Name: "stream", Routed: true},
 		{Path: "stream.heartbeat", Long: "; a sign of life every %s", Change: Raised, Rule: streamChanged},
 		{Path: "stream.idle_timeout", Long: ", ended after a silence of %s", Change: Lowered, Rule: timeoutShortened},
 		{Path: "stream.event_id", Long: ", events with %s as id", Change: Compared, Rule: streamChanged},
