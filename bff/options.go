@@ -81,7 +81,9 @@ type Connect = func(upstream string) (grpc.ClientConnInterface, error)
 // implementation over connections to upstreams. Open calls build, once for each gateway. The service itself must be among those of
 // WithServices, and its proto say that it is a composite.
 //
-// A composite can call upstreams, and no other composite. A service with data of its own belongs in a backend.
+// A composite can call upstreams, and no other composite; its calls obey the policies of the methods that they call. Open runs each
+// method that has no side effects, over connections that reply with empty messages, to log which of its calls would be refused. A
+// service with data of its own belongs in a backend.
 func WithComposite[S any](register func(grpc.ServiceRegistrar, S), build func(Connect) (S, error)) Option {
 	return func(o *options) {
 		o.faults.need("WithComposite", "the register function", register)

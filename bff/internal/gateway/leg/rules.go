@@ -77,18 +77,21 @@ func (r rules) check(ctx context.Context, request proto.Message) error {
 		return nil
 	}
 
-	err := r.validate(ctx, request)
+	if err := r.validate(ctx, request); err != nil {
+		return r.broken(err)
+	}
 
-	var broken *protovalidate.ValidationError
+	return nil
+}
 
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &broken), errors.As(err, &binding.Faults{}):
-		const text = "a service that is needed for the response does not accept a value that it was called with"
-
-		return fmt.Errorf("%w: request of %s: %w", problem.New(codes.InvalidArgument, text), r.rpc, err)
-	default:
+// broken is the error of a request that is not valid, or could not be validated.
+func (r rules) broken(err error) error {
+	violation := (*protovalidate.ValidationError)(nil)
+	if !errors.As(err, &violation) && !errors.As(err, &binding.Faults{}) {
 		return fmt.Errorf("validate request of %s: %w", r.rpc, err)
 	}
+
+	const text = "a service that is needed for the response does not accept a value that it was called with"
+
+	return fmt.Errorf("%w: request of %s: %w", problem.New(codes.InvalidArgument, text), r.rpc, err)
 }
