@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/problem"
@@ -24,8 +25,12 @@ func TestLegsAndRequestsShareBuckets(t *testing.T) {
 		const rpc = "/user.v1.UserService/GetUser"
 
 		limits := []*porticov1.RateLimit{
-			{Requests: 100, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL},
-			{Requests: 2, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, Legs: true},
+			{
+				Requests: 100, Burst: 100, Per: durationpb.New(time.Second), Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL,
+			},
+			{
+				Requests: 2, Burst: 2, Per: durationpb.New(time.Second), Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, Legs: true,
+			},
 		}
 
 		l := limit.New(100)
@@ -73,7 +78,9 @@ type brokenStore struct{}
 
 var errStore = errors.New("10.0.0.7 does not answer")
 
-func (brokenStore) Take(context.Context, []limit.Request) ([]limit.Decision, error) { return nil, errStore }
+func (brokenStore) Take(context.Context, []limit.Request) ([]limit.Decision, error) {
+	return nil, errStore
+}
 
 func TestLegsDuringAnOutage(t *testing.T) {
 	t.Parallel()
