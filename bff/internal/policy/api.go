@@ -29,7 +29,7 @@ type Endpoint struct {
 	Policy Policy
 }
 
-// Read reads the routes of services and compiles their policies. Of a method without routes, it checks what composites need of it.
+// Read reads the routes and methods of services and compiles their policies.
 func Read(services []protoreflect.ServiceDescriptor, rules schema.Rules, defaults func(protoreflect.FullName) Defaults) API {
 	var api API
 
@@ -40,17 +40,17 @@ func Read(services []protoreflect.ServiceDescriptor, rules schema.Rules, default
 			routes, faults := rules.OfMethod(method)
 			api.RouteFaults = append(api.RouteFaults, faults...)
 
-			if len(routes) == 0 {
-				api.Faults = append(api.Faults, batchFaults(method)...)
-			}
-
 			for _, r := range routes {
 				p, faults := Compile(r, own)
 				api.Endpoints = append(api.Endpoints, Endpoint{Route: r, Policy: p})
 				api.Faults = append(api.Faults, faults...)
 			}
 
-			if len(routes) == 0 && (len(faults) == 0 || own.Internal) && !Service(service).GetComposite() {
+			switch {
+			case len(routes) > 0 || len(faults) > 0 && !own.Internal:
+			case Service(service).GetComposite():
+				api.Faults = append(api.Faults, batchFaults(method)...)
+			default:
 				r := schema.Unrouted(method)
 				p, faults := Compile(r, own)
 				api.Unrouted = append(api.Unrouted, Endpoint{Route: r, Policy: p})

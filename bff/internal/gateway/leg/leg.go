@@ -3,6 +3,7 @@
 //
 //	Probing   finds out which legs there are, without making them
 //	Guard     the policy of the called method: access, condition, rules, limits, timeout
+//	Shared    replies that several callers get, as the cache policy of the method says
 //
 // Retries, breakers and balancing are those of the connection.
 package leg
