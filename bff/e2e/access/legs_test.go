@@ -19,11 +19,13 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/composite"
+	"github.com/portico-gateway/portico/bff/composite/orderpage"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
@@ -69,6 +71,7 @@ func startPage(
 
 	gw, err := gatewaytest.New(t.Context(), t, cfg, bff.WithServices(gen.Services()...),
 		bff.WithLogger(slog.New(slog.NewJSONHandler(s.Logs, nil))),
+		bff.WithComposite(orderpagev1.RegisterOrderPageServiceServer, orderpage.New),
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, func(connect bff.Connect) (dashboardv1.DashboardServiceServer, error) {
 			user, userErr := connect("user")
 			order, orderErr := connect("order")

@@ -63,7 +63,7 @@ func ownBatch(method protoreflect.MethodDescriptor) *porticov1.Batch {
 func (c *compiler) batch() {
 	in := c.own.GetBatch()
 	if in == nil {
-		if c.Effective.GetBatch() != nil {
+		if c.Effective.GetBatch() != nil && c.route.Bound() {
 			c.faultf("batch", "must be set for a method itself, and not as a default")
 		}
 
