@@ -98,7 +98,7 @@ type attachOptions struct {
 	arrived int64
 	// deadline is when a fetch that it begins is over at the latest.
 	deadline time.Time
-	// until is when the time of the request is over. Zero: no call runs out of time much earlier.
+	// until is how long a call must have time for the request to use it. Zero: any call will do.
 	until time.Time
 	// fresh refuses calls that began before it came.
 	fresh bool
@@ -152,9 +152,9 @@ func (f *calls) attach(ctx context.Context, key Key, o attachOptions) (*call, ro
 }
 
 // usable reports whether the result of a call may serve a request that comes now: no write has ended since the call began that may
-// have changed it, and it does not run out of time long before the request does.
+// have changed it, and it has the time that the request asks for.
 func (f *calls) usable(c *call, o attachOptions) bool {
-	return (o.tagged || c.writes == f.writes.Load()) && (o.until.IsZero() || o.until.Sub(c.deadline) < nearDeadline)
+	return (o.tagged || c.writes == f.writes.Load()) && !c.deadline.Before(o.until)
 }
 
 // begin puts a call into the shard, which is locked. It replaces one with the same key, for which others may still wait.

@@ -170,31 +170,31 @@ func (l *legLookup) prepare() *reqinfo.Record {
 }
 
 // endsWithLeg reports whether a fetch for the leg ends at the deadline of the leg, so that it counts as a timeout of the backend.
-// That of a client is not for others, and there was one too early for others if the leg is tried again.
+// That of a client is not for others. A leg that is tried again shows that there are legs with different deadlines.
 func (l *legLookup) endsWithLeg() bool { return !l.retried && !l.rec.ClientDeadline }
 
-// deadlines implements fetcher.
-func (l *legLookup) deadlines() (fetch, request time.Time) {
-	fetch = time.Now().Add(l.timeout)
+// deadlines implements fetcher. A leg may share the call of another one with less time, and be tried again; but then no more.
+func (l *legLookup) deadlines() (own, others time.Time) {
+	long := time.Now().Add(l.timeout)
 
-	request, ok := l.ctx.Deadline()
+	end, limited := l.ctx.Deadline()
+
 	switch {
-	case !ok:
-		return fetch, fetch
+	case !limited:
+		return long, others
 	case l.endsWithLeg():
-		return request, request
-	}
-
-	if request.After(fetch) {
-		fetch = request
+		return end, others
 	}
 
 	if l.retried {
-		// No more calls that end even a little earlier.
-		request = request.Add(nearDeadline)
+		others = end
 	}
 
-	return fetch, request
+	if end.After(long) {
+		long = end
+	}
+
+	return long, others
 }
 
 // fetch implements fetcher.

@@ -70,9 +70,9 @@ type fetcher interface {
 	// fetch returns what serves the request, and others. It is called on a goroutine of its own, which may outlive the request. The
 	// context has the deadline and the record of the fetch.
 	fetch(ctx context.Context) recorded
-	// deadlines are when a fetch that begins now is over at the latest, and when the time of the request is. Zero: no other fetch
-	// for it runs out of time much earlier.
-	deadlines() (fetch, request time.Time)
+	// deadlines are when a fetch that begins now is over at the latest, and until when the fetch for another request must have time
+	// to be of use to this one. Zero: it need not.
+	deadlines() (own, others time.Time)
 }
 
 // outcome is what a request gets: a response, or an error. If it is to be served without the cache, the event is Bypass.

@@ -50,8 +50,9 @@ func (e *exchange) prepare() *reqinfo.Record {
 	return work
 }
 
-// deadlines implements fetcher. All requests to a route have the same timeout.
-func (e *exchange) deadlines() (fetch, request time.Time) {
+// deadlines implements fetcher. All requests to a route have the same timeout, so that no fetch that begins later than a request
+// runs out of time before it does.
+func (e *exchange) deadlines() (own, others time.Time) {
 	return time.Now().Add(e.timeout), time.Time{}
 }
 

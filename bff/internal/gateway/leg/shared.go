@@ -25,10 +25,10 @@ type Sharer interface {
 // encodedReply are the options of the calls that are made.
 //
 //nolint:gochecknoglobals // Constant.
-var encodedReply = []grpc.CallOption{passthrough.Option()}
+var encodedReply = []grpc.CallOption{grpc.StaticMethod(), passthrough.Option()}
 
 // Shared returns an interceptor by which callers of some methods share replies, each as a message of its own. Calls with other
-// options than passthrough.Option do not share: the options may want more than the reply.
+// options than those of generated code and passthrough.Option do not share: the options may want more than the reply.
 func Shared(methods map[string]Sharer) grpc.UnaryClientInterceptor {
 	return func(
 		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
@@ -36,9 +36,9 @@ func Shared(methods map[string]Sharer) grpc.UnaryClientInterceptor {
 		sharer, shared := methods[method]
 		request, isRequest := req.(proto.Message)
 		message, isReply := reply.(proto.Message)
-		encoded := passthrough.In(opts)
+		encoded, plain := wanted(opts)
 
-		if !shared || !isRequest || !isReply || len(opts) > 1 || len(opts) == 1 && !encoded {
+		if !shared || !isRequest || !isReply || !plain {
 			return invoke(ctx, method, req, reply, cc, opts...)
 		}
 
@@ -56,6 +56,22 @@ func Shared(methods map[string]Sharer) grpc.UnaryClientInterceptor {
 
 		return deliver(method, message, data, encoded)
 	}
+}
+
+// wanted reports whether a caller wants the reply encoded, and whether that or the reply is all that it wants.
+func wanted(opts []grpc.CallOption) (encoded, plain bool) {
+	others := 0
+
+	for _, opt := range opts {
+		// Generated code sets it.
+		if _, static := opt.(grpc.StaticMethodCallOption); !static {
+			others++
+		}
+	}
+
+	encoded = passthrough.In(opts)
+
+	return encoded, others == 0 || others == 1 && encoded
 }
 
 // deliver gives a caller the reply: decoded, or encoded among the unknown fields of its message.
