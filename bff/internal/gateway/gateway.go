@@ -188,7 +188,8 @@ func (r *Route) responding(config Config) http.Handler {
 
 	if p := r.Policy.Effective.GetIdempotency(); p != nil {
 		handler = config.Idempotency.Route(idempotency.Rule{
-			RPC: r.RPC, Required: p.GetRequired(), TTL: p.GetTtl().AsDuration(), Headers: r.headerNames(), Accept: r.accepted,
+			RPC: r.RPC, Required: p.GetRequired(), ReadOnly: schema.ReadOnly(r.Descriptor), TTL: p.GetTtl().AsDuration(),
+			Headers: r.headerNames(), Accept: r.accepted,
 		})(handler)
 	}
 

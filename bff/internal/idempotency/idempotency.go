@@ -52,6 +52,9 @@ type Rule struct {
 	RPC string
 	// Required refuses requests without a key.
 	Required bool
+	// ReadOnly reports that the method has no side effects. Its partial responses are not stored: nothing is done twice by having a
+	// complete one made. After a write, they are what came of it.
+	ReadOnly bool
 	// TTL is how long responses are stored.
 	TTL time.Duration
 	// Headers are the names of headers that are bound to fields of the request message.
@@ -141,8 +144,10 @@ func (d *Deduplicator) execute(w http.ResponseWriter, r *http.Request, claim Cla
 
 	returned = true
 
-	code, _ := reqinfo.From(r.Context()).Outcome()
-	if res := rec.finish(code); storable(res.Status) {
+	record := reqinfo.From(r.Context())
+	code, _ := record.Outcome()
+
+	if res := rec.finish(code); storable(res.Status) && !(op.rule.ReadOnly && record.Partial()) {
 		d.finish(r.Context(), claim, res, op.rule.TTL)
 	} else {
 		d.release(r.Context(), claim)

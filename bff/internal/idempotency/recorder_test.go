@@ -18,6 +18,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 func TestWhichAnswersAreKept(t *testing.T) {
@@ -54,6 +55,25 @@ func TestWhichAnswersAreKept(t *testing.T) {
 			if code, cause := rec.Outcome(); status >= http.StatusBadRequest && (code != codes.NotFound || want && cause != nil) {
 				t.Errorf("record: %s, %v", code, cause)
 			}
+		})
+	}
+}
+
+// A page without a part is not the response for a day, unless something was written for it.
+func TestPartialAnswersOfReadsAreNotKept(t *testing.T) {
+	t.Parallel()
+
+	for _, readOnly := range []bool{false, true} {
+		t.Run(strconv.FormatBool(readOnly), func(t *testing.T) {
+			t.Parallel()
+
+			h := idempotency.New(idempotency.NewMemory(64 << 20)).Route(idempotency.Rule{RPC: rpc, ReadOnly: readOnly, TTL: time.Hour})(
+				http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					reqinfo.From(r.Context()).Miss("orders", errors.New("down"))
+				}))
+
+			call{}.to(t, h)
+			wantStatus(t, call{}.to(t, h), http.StatusOK, !readOnly)
 		})
 	}
 }
