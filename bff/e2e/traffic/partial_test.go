@@ -119,7 +119,9 @@ func troubled(ctx context.Context, _ string) error {
 
 	switch rand.IntN(oneIn) {
 	case 0:
-		return status.Error(codes.Code(1+rand.IntN(int(codes.Unauthenticated))), "trouble")
+		faults := []codes.Code{codes.Unavailable, codes.Internal, codes.DeadlineExceeded, codes.Unknown, codes.ResourceExhausted, codes.Aborted}
+
+		return status.Error(faults[rand.IntN(len(faults))], "trouble")
 	case 1:
 		select {
 		case <-time.After(2 * time.Millisecond):

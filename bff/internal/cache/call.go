@@ -125,7 +125,8 @@ func (f *calls) shardOf(key Key) *shard { return &f.shards[key[0]] }
 // ended is how many calls of the key, and others, have ended.
 func (f *calls) ended(key Key) uint64 { return f.shardOf(key).ended.Load() }
 
-// attach attaches the request to the call of its key, or begins one with the values of the context. Leaders and followers must be detached.
+// attach attaches the request to the call of its key, or begins one with the values of the context. Leaders and followers must be
+// detached.
 func (f *calls) attach(ctx context.Context, key Key, o attachOptions) (*call, role) {
 	s := f.shardOf(key)
 
@@ -170,9 +171,9 @@ func (f *calls) begin(ctx context.Context, s *shard, key Key, deadline time.Time
 	}
 
 	began := &call{
-		key: key, began: f.now(), writes: f.writes.Load(), deadline: deadline, done: make(chan struct{}), waiters: 1,
+		key: key, began: f.now(), writes: f.writes.Load(), deadline: deadline, values: values{Context: ctx},
+		done: make(chan struct{}), waiters: 1,
 	}
-	began.values.Context = ctx
 	began.ctx, began.cancel = context.WithDeadline(&began.values, deadline)
 	s.byKey[key] = began
 

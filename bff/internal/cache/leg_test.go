@@ -61,7 +61,7 @@ func legs(t *testing.T, rule cache.LegRule) *method {
 
 	m.Cache = cache.New(memory(t, 64<<20), func(_ string, event cache.Event) { m.events[event].Add(1) })
 	m.Method = m.Cache.Method(rule)
-	t.Cleanup(m.Cache.Close)
+	t.Cleanup(m.Close)
 
 	return m
 }
@@ -76,7 +76,7 @@ func heldLegs(t *testing.T, rule cache.LegRule) *method {
 	return m
 }
 
-func (m *method) call(ctx context.Context, request proto.Message) ([]byte, error) {
+func (m *method) call(ctx context.Context, _ proto.Message) ([]byte, error) {
 	n := m.calls.Add(1)
 	rec := reqinfo.From(ctx)
 
@@ -531,7 +531,7 @@ func TestCloseEndsTheCallsOfLegs(t *testing.T) {
 
 		second := m.begin(t.Context(), ada())
 
-		m.Cache.Close()
+		m.Close()
 		(<-first).wantsCode(t, codes.Canceled)
 		(<-second).wantsCode(t, codes.Canceled)
 

@@ -56,8 +56,8 @@ func (e *exchange) deadlines() (own, others time.Time) {
 	return time.Now().Add(e.timeout), time.Time{}
 }
 
-// fetch implements fetcher. The handler gets a header of its own: what outer layers set is for one request. The body of the response
-// is a single message of a backend, whose size is bounded there.
+// fetch implements fetcher. The handler gets a header of its own: what outer layers set is for one request. The body of the
+// response is a single message of a backend, whose size is bounded there.
 func (e *exchange) fetch(ctx context.Context) recorded {
 	tags := &collectedTags{}
 	ctx = context.WithValue(ctx, tagsKey{}, tags)

@@ -17,8 +17,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// Calls returns what every call passes first, for a route or for a leg of a composite: VerifyUnary or VerifyStream, and then, if the
-// call may have changed what responses are made of, their invalidation.
+// Calls returns what every call passes first, for a route or for a leg of a composite: VerifyUnary or VerifyStream, and then, if
+// the call may have changed what responses are made of, their invalidation.
 func Calls(routes []Route, responses *cache.Cache) (grpc.UnaryClientInterceptor, grpc.StreamClientInterceptor) {
 	policies, reads := map[string]policy.Policy{}, safeMethods(routes)
 

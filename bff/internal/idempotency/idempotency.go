@@ -147,7 +147,7 @@ func (d *Deduplicator) execute(w http.ResponseWriter, r *http.Request, claim Cla
 	record := reqinfo.From(r.Context())
 	code, _ := record.Outcome()
 
-	if res := rec.finish(code); storable(res.Status) && !(op.rule.ReadOnly && record.Partial()) {
+	if res := rec.finish(code); storable(res.Status) && (!op.rule.ReadOnly || !record.Partial()) {
 		d.finish(r.Context(), claim, res, op.rule.TTL)
 	} else {
 		d.release(r.Context(), claim)
