@@ -74,7 +74,8 @@ func WithHTTPRules(name string, yaml []byte) Option {
 }
 
 // Connect returns the connection to an upstream of the configuration. It carries the identity of the request in whose context it
-// is used, and its calls are balanced, measured and guarded by the upstream's breaker.
+// is used, and its calls are balanced, measured and guarded by the upstream's breaker. They obey the cache policy of their method,
+// and identical ones of the same caller at the same time share a reply if the method has no side effects.
 type Connect = func(upstream string) (grpc.ClientConnInterface, error)
 
 // WithComposite implements a service inside the gateway: register is the generated Register…Server function, build makes the

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -251,5 +252,58 @@ func TestLegsWithOtherHeadersShareNothing(t *testing.T) {
 		if got := b.CountOf(gatewaytest.RPCGetProfile); got != min(i+1, 2) {
 			t.Errorf("%s: %d calls", language, got)
 		}
+	}
+}
+
+// Nobody who has written something gets a dashboard whose parts were read before, though no tags say what was written.
+func TestLegsAfterAWriteAreCallsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+
+	s, b := gatewaytest.StartFlaky(t, patient)
+	client, header := gatewaytest.PlainClient(t), s.As(t, "alice")
+	request := gatewaytest.Request{Target: myDashboard, Header: header}
+
+	var lists atomic.Int64
+
+	release := make(chan struct{})
+	b.FailWith(func(ctx context.Context, rpc string) error {
+		if rpc == gatewaytest.RPCListOrders && lists.Add(1) == 1 {
+			select {
+			case <-release:
+			case <-ctx.Done():
+			}
+		}
+
+		return nil
+	})
+
+	before := make(chan gatewaytest.Response, 1)
+
+	go func() {
+		res, err := s.Send(t.Context(), client, request)
+		if err != nil {
+			t.Error(err)
+		}
+
+		before <- res
+	}()
+
+	gatewaytest.Eventually(t, "the first list", func() bool { return lists.Load() == 1 })
+
+	if res := s.MustSend(t, client, gatewaytest.Request{
+		Method: http.MethodPost, Target: "/v1/orders", Header: with(header, "Idempotency-Key", `"k"`), Body: gatewaytest.OrderFor("alice"),
+	}); res.Status != http.StatusCreated {
+		t.Fatalf("%d %s", res.Status, res.Body)
+	}
+
+	// It would wait for the first one.
+	if res := s.MustSend(t, client, request); res.Status != http.StatusOK || lists.Load() != 2 {
+		t.Errorf("got %d %s after %d lists", res.Status, res.Body, lists.Load())
+	}
+
+	close(release)
+
+	if res := <-before; res.Status != http.StatusOK {
+		t.Errorf("got %d %s", res.Status, res.Body)
 	}
 }

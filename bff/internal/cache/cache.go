@@ -1,5 +1,6 @@
 // Package cache serves a response more than once: to identical requests that come while the first is being served, and, for as long
-// as a route says, to later ones (RFC 9111). A Cache does that for routes, over a Store of responses.
+// as a route says, to later ones (RFC 9111). A Cache does that for routes, over a Store of responses, and for the calls that
+// composites make, their legs, whose responses are encoded replies.
 //
 // It belongs outside of compression, so that it stores what goes on the wire, and inside of everything that refuses a request: its
 // responses are for callers who are allowed to have them. It does not know which routes are cached, nor what a write changes
@@ -52,8 +53,8 @@ const (
 // Rule is how responses of a route are shared.
 //
 // Without tags, nothing shows that a write has changed what a response is made of. A read after an acknowledged write may then get
-// a response that was stored before it, for as long as the schema says, or one whose fetch began before it and still runs, even if
-// nothing is stored. With tags, neither happens.
+// a response that was stored before it, for as long as the schema says, but none whose fetch began before it and still runs, if
+// the write was made through the same gateway (see Wrote). With tags, neither happens.
 type Rule struct {
 	// RPC is the full method.
 	RPC string

@@ -139,6 +139,47 @@ func TestFetchThatRacesAnInvalidation(t *testing.T) {
 	}
 }
 
+// Where no tags say what a write changes, any may have changed anything.
+func TestRequestsAfterAWriteShareNoFetchFromBefore(t *testing.T) {
+	t.Parallel()
+
+	for name, tt := range map[string]struct {
+		rule  cache.Rule
+		later string
+	}{
+		"untagged": {private(), "2"}, "without_ttl": {coalesced(), "2"}, "tagged": {tagged(), "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				rt, release, _ := held(t, tt.rule, nil)
+				first := waiting(t.Context(), rt, call{})
+
+				rt.Wrote()
+
+				later := waiting(t.Context(), rt, call{})
+
+				release <- struct{}{}
+
+				// The older one must not replace the newer one in the store.
+				if tt.later == "2" {
+					release <- struct{}{}
+				}
+
+				if got := (<-first).Code; got != http.StatusOK {
+					t.Errorf("first: %d", got)
+				}
+
+				if got := (<-later).Body.String(); got != fmt.Sprint(rt.calls.Load()) {
+					t.Errorf("later: got %s after %d calls", got, rt.calls.Load())
+				}
+
+				rt.wants(t, int64(tt.later[0]-'0'))
+			})
+		})
+	}
+}
+
 // lingering is a store that has kept an answer for a while before it says so.
 type lingering struct {
 	cache.Store

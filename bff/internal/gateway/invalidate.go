@@ -50,7 +50,7 @@ func Calls(routes []Route, responses *cache.Cache) (grpc.UnaryClientInterceptor,
 				return stream, err
 			}
 
-			return writingStream{stream, responses}, nil
+			return writingStream{stream, responses.Wrote}, nil
 		}
 }
 
@@ -77,13 +77,13 @@ func safeMethods(routes []Route) map[string]bool {
 type writingStream struct {
 	grpc.ClientStream
 
-	responses *cache.Cache
+	wrote func()
 }
 
 // RecvMsg implements grpc.ClientStream.
 func (s writingStream) RecvMsg(m any) error {
 	err := s.ClientStream.RecvMsg(m)
-	s.responses.Wrote()
+	s.wrote()
 
 	return err
 }
