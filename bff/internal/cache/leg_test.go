@@ -573,31 +573,3 @@ func TestReplyOfALegMayBeUsedAtOnceByAllWhoGotIt(t *testing.T) {
 		}
 	})
 }
-
-func BenchmarkLeg(b *testing.B) {
-	c := cache.New(memory(b, 1<<20), nil)
-	b.Cleanup(c.Close)
-
-	ctx, cancel := context.WithTimeout(reqinfo.NewContext(b.Context(), ada()), time.Hour)
-	defer cancel()
-
-	request, reply := &userv1.GetUserRequest{UserId: "u1"}, make([]byte, 100)
-	call := func(ctx context.Context, _ proto.Message) ([]byte, error) {
-		_ = ctx.Done()
-		return reply, nil
-	}
-
-	for name, rule := range map[string]cache.LegRule{"alone": legRule(), "hit": storedLegs()} {
-		m := c.Method(rule)
-
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-
-			for b.Loop() {
-				if _, err := m.Do(ctx, request, call); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
