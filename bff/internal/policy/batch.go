@@ -86,9 +86,7 @@ func batchFaults(method protoreflect.MethodDescriptor) []*Fault {
 	out := make([]*Fault, 0, len(faults))
 
 	for _, fault := range faults {
-		out = append(out, &Fault{
-			Route: schema.Route{RPC: schema.FullMethod(method), Descriptor: method}, Field: fault.field, Err: fault.err,
-		})
+		out = append(out, &Fault{Route: schema.Unrouted(method), Field: fault.field, Err: fault.err})
 	}
 
 	return out

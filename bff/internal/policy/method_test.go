@@ -145,7 +145,7 @@ func TestMethodWithSeveralRoutesHasOnePolicy(t *testing.T) {
 
 	a, b := proto.CloneOf(api.Endpoints[0].Policy.Effective), proto.CloneOf(api.Endpoints[1].Policy.Effective)
 	// A matter of the HTTP method.
-	a.FieldSelection, b.PartialResponses = nil, nil
+	a.FieldSelection, b.FieldSelection = nil, nil
 
 	if diff := cmp.Diff(a, b, protocmp.Transform()); diff != "" {
 		t.Error(diff)

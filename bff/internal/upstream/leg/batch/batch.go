@@ -84,9 +84,9 @@ func (l *layer) unary(
 		return status.FromContextError(err).Err()
 	}
 
-	c := calls.join(ctx, l, m, request, replica{req, reply}, func(ctx context.Context, rpc string, req, reply proto.Message) error {
-		return next(ctx, rpc, req, reply, cc, passthrough.Option())
-	})
+	c := calls.join(ctx, l.call(m, request, req, reply, func(ctx context.Context, rpc string, req, reply proto.Message) error {
+		return next(ctx, rpc, req, reply, cc, encodedReply...)
+	}))
 
 	raw, err := calls.wait(ctx, c)
 	if err != nil {
@@ -94,6 +94,26 @@ func (l *layer) unary(
 	}
 
 	return deliver(rpc, raw, reply, opts)
+}
+
+// encodedReply are the options of the calls that are made.
+//
+//nolint:gochecknoglobals // Constant.
+var encodedReply = []grpc.CallOption{passthrough.Option()}
+
+// call is one that has not begun. The messages are of the same types as those of the caller, which may change its own.
+func (l *layer) call(m *method, encoded []byte, req, reply any, invoke invoke) *call {
+	c := &call{key: key{layer: l, rpc: m.rpc, request: string(encoded)}, method: m, invoke: invoke, encoded: encoded}
+
+	if message, ok := req.(proto.Message); ok {
+		c.requestType = message.ProtoReflect().Type()
+	}
+
+	if message, ok := reply.(proto.Message); ok {
+		c.replyType = message.ProtoReflect().Type()
+	}
+
+	return c
 }
 
 // sharedRequest returns the encoding of a request whose reply may be shared. It is not ok if the call is to be made as it is:

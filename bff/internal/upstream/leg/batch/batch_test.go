@@ -283,8 +283,8 @@ func TestBatchWaitsForNobodyLong(t *testing.T) {
 
 		err := run(ctx, func(ctx context.Context) error {
 			_, err := b.get(ctx, "Get", "a")
-			if since := time.Since(start); since != time.Second+10*time.Millisecond {
-				t.Errorf("took %s", since)
+			if took := time.Since(start); took <= time.Second || took > time.Second+50*time.Millisecond {
+				t.Errorf("took %s", took)
 			}
 
 			return err

@@ -17,16 +17,6 @@ import (
 // invoke makes a call of the method to the upstream. The reply may be encoded among the unknown fields of the message.
 type invoke func(ctx context.Context, rpc string, req, reply proto.Message) error
 
-// replica makes messages of the same types as those of a caller, which are the caller's own.
-type replica struct{ req, reply any }
-
-func (r replica) types() (request, reply protoreflect.MessageType) {
-	req, _ := r.req.(proto.Message)
-	rep, _ := r.reply.(proto.Message)
-
-	return req.ProtoReflect().Type(), rep.ProtoReflect().Type()
-}
-
 // key identifies identical calls of a request.
 type key struct {
 	layer   *layer
@@ -40,6 +30,8 @@ type call struct {
 
 	method *method
 	invoke invoke
+	// encoded is the request.
+	encoded []byte
 	// requestType and replyType are those of the messages of the first caller.
 	requestType, replyType protoreflect.MessageType
 	// batch is that which the call was put into. Nil: it is made alone.
@@ -52,7 +44,9 @@ type call struct {
 
 	// The rest is guarded by the lock of calls.
 
+	// work is the context of the call, own where it is made alone.
 	work     *work
+	own      work
 	waiters  int
 	finished bool
 }
@@ -60,7 +54,7 @@ type call struct {
 // message returns a new message with the request.
 func (c *call) message() (proto.Message, error) {
 	request := c.requestType.New().Interface()
-	if err := proto.Unmarshal([]byte(c.request), request); err != nil {
+	if err := proto.Unmarshal(c.encoded, request); err != nil {
 		return nil, status.Errorf(codes.Internal, "request of %s: %v", c.rpc, err)
 	}
 

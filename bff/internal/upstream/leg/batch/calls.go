@@ -31,7 +31,7 @@ const (
 // calls are those of one scope. They are safe for concurrent use.
 type calls struct {
 	scope *scope.Scope
-	// slots bound the batches at a time.
+	// slots bound the batches at a time. They are made with the first batch.
 	slots chan struct{}
 	// running are the goroutines that make calls.
 	running sync.WaitGroup
@@ -49,23 +49,18 @@ type calls struct {
 
 func callsOf(s *scope.Scope) *calls {
 	c, _ := s.Local(func() scope.Local {
-		return &calls{
-			scope: s, slots: make(chan struct{}, batchesAtOnce), made: map[key]*call{}, pending: map[batchKey]*batch{},
-			works: map[*work]struct{}{},
-		}
+		return &calls{scope: s, made: map[key]*call{}, works: map[*work]struct{}{}}
 	}).(*calls)
 
 	return c
 }
 
-// join returns the identical call, or begins one. The caller must wait for it.
-func (g *calls) join(ctx context.Context, l *layer, m *method, request []byte, of replica, invoke invoke) *call {
-	k := key{layer: l, rpc: m.rpc, request: string(request)}
-
+// join joins the identical call, or begins the one that is given. The caller must wait for the call that is returned.
+func (g *calls) join(ctx context.Context, c *call) *call {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
-	if known := g.made[k]; known != nil {
+	if known := g.made[c.key]; known != nil {
 		if !known.finished {
 			known.waiters++
 			known.work.waiters++
@@ -74,8 +69,7 @@ func (g *calls) join(ctx context.Context, l *layer, m *method, request []byte, o
 		return known
 	}
 
-	c := &call{key: k, method: m, invoke: invoke, done: make(chan struct{}), waiters: 1}
-	c.requestType, c.replyType = of.types()
+	c.done, c.waiters = make(chan struct{}), 1
 
 	if g.closed {
 		c.err, c.finished = status.Error(codes.Canceled, "the composite has returned"), true
@@ -84,24 +78,29 @@ func (g *calls) join(ctx context.Context, l *layer, m *method, request []byte, o
 		return c
 	}
 
-	g.made[k] = c
+	g.made[c.key] = c
 
-	if item, ok := m.item(request); ok {
+	if item, ok := c.method.item(c.encoded); ok {
 		g.add(ctx, c, item)
 
 		return c
 	}
 
-	c.work = g.newWork(ctx)
+	c.work = &c.own
 	c.work.waiters = 1
+	g.begin(ctx, c.work)
 
-	g.running.Go(func() {
-		defer g.endWork(c.work)
-
-		g.single(c)
-	})
+	go g.alone(c)
 
 	return c
+}
+
+// alone makes a call that is in no batch.
+func (g *calls) alone(c *call) {
+	defer g.running.Done()
+	defer g.endWork(c.work)
+
+	g.single(c)
 }
 
 // single makes a call alone.
@@ -115,12 +114,11 @@ func (g *calls) single(c *call) {
 // errExited is the error of a call whose goroutine has ended.
 var errExited = status.Error(codes.Internal, "the goroutine of the call has ended")
 
-// newWork begins the context of a call, under the lock.
-func (g *calls) newWork(ctx context.Context) *work {
-	w := newWork(ctx, g.scope.Context())
+// begin begins the context of a call, and counts the goroutine that is going to make it, under the lock.
+func (g *calls) begin(ctx context.Context, w *work) {
+	w.begin(ctx, g.scope.Context())
 	g.works[w] = struct{}{}
-
-	return w
+	g.running.Add(1)
 }
 
 func (g *calls) endWork(w *work) {
@@ -187,6 +185,7 @@ func (g *calls) leave(c *call, cause error) bool {
 	if abandoned && c.batch != nil && g.pending[c.batch.key] == c.batch {
 		g.take(c.batch)
 		delete(g.works, c.work)
+		g.running.Done()
 	}
 
 	g.mu.Unlock()
@@ -210,6 +209,7 @@ func (g *calls) finish(c *call, raw []byte, err error) {
 
 	c.raw, c.err, c.finished = raw, err, true
 	c.work.waiters -= c.waiters
+	c.encoded = nil // It is not made again.
 	g.keep(c)
 
 	// Before they run, so that no batch is sent without what they are going to call.

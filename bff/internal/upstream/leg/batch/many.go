@@ -46,7 +46,13 @@ func (g *calls) add(ctx context.Context, c *call, it item) {
 
 	b := g.pending[k]
 	if b == nil {
-		b = &batch{key: k, work: g.newWork(ctx)}
+		b = &batch{key: k, work: new(work)}
+		g.begin(ctx, b.work)
+
+		if g.pending == nil {
+			g.pending, g.slots = map[batchKey]*batch{}, make(chan struct{}, batchesAtOnce)
+		}
+
 		g.pending[k] = b
 	}
 
@@ -108,7 +114,8 @@ func (g *calls) take(b *batch) {
 func (g *calls) send(b *batch) {
 	g.take(b)
 
-	g.running.Go(func() {
+	go func() {
+		defer g.running.Done()
 		defer g.endWork(b.work)
 
 		select {
@@ -118,7 +125,7 @@ func (g *calls) send(b *batch) {
 		}
 
 		g.run(b)
-	})
+	}()
 }
 
 // run makes the call of a batch, and those that are left to be made alone.

@@ -21,8 +21,8 @@ type work struct {
 	after map[*func()]struct{}
 }
 
-func newWork(first, request context.Context) *work {
-	return &work{first: first, request: request, done: make(chan struct{})}
+func (w *work) begin(first, request context.Context) {
+	w.first, w.request, w.done = first, request, make(chan struct{})
 }
 
 // Deadline implements context.Context.
