@@ -8,6 +8,7 @@ package batch
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -124,7 +125,7 @@ func (m *method) sharedRequest(ctx context.Context, req, reply any, opts []grpc.
 		return nil, false
 	}
 
-	if len(opts) > 1 || len(opts) == 1 && !passthrough.In(opts) {
+	if slices.ContainsFunc(opts, isOfCaller) {
 		return nil, false
 	}
 
@@ -135,6 +136,14 @@ func (m *method) sharedRequest(ctx context.Context, req, reply any, opts []grpc.
 	encoded, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
 
 	return encoded, err == nil
+}
+
+// isOfCaller reports whether an option asks for something that only one caller gets. Generated clients mark all of their calls as
+// of a static method.
+func isOfCaller(option grpc.CallOption) bool {
+	_, generated := option.(grpc.StaticMethodCallOption)
+
+	return !generated && !passthrough.In([]grpc.CallOption{option})
 }
 
 // deliver gives a caller a reply of its own.

@@ -173,8 +173,8 @@ func TestEachCallerHasAReplyOfItsOwn(t *testing.T) {
 		var header metadata.MD
 
 		err := errors.Join(
-			b.call(ctx, "Read", request, first), b.call(ctx, "Read", request, second),
-			b.call(ctx, "Read", request, forwarded, passthrough.Option()),
+			b.call(ctx, "Read", request, first), b.call(ctx, "Read", request, second, grpc.StaticMethod()),
+			b.call(ctx, "Read", request, forwarded, grpc.StaticMethod(), passthrough.Option()),
 			b.call(ctx, "Read", request, again, grpc.Header(&header)))
 		if err != nil {
 			t.Fatal(err)
