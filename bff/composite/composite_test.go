@@ -513,6 +513,19 @@ func TestEachFails(t *testing.T) {
 		t.Errorf("error %v after %d calls", err, called.Load())
 	}
 
+	err = composite.Each(t.Context(), make([]int, 2), 0, func(ctx context.Context, i, _ int) error {
+		if i == 0 {
+			runtime.Goexit()
+		}
+
+		<-ctx.Done()
+
+		return ctx.Err()
+	})
+	if !errors.Is(err, composite.ErrExited) {
+		t.Errorf("error = %v", err)
+	}
+
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 

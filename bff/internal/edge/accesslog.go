@@ -22,6 +22,8 @@ import (
 type Metrics interface {
 	RequestStarted() (ended func())
 	ObserveRequest(method, template string, status int, took time.Duration)
+	// ObserveMissing counts a part that is missing from the response of a composite.
+	ObserveMissing(rpc, part string, code codes.Code)
 }
 
 // AccessLog writes one line and one sample at the end of each request, even after a panic. The line has the route's template and
@@ -56,6 +58,11 @@ func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Han
 				took := time.Since(rec.Start)
 				status := loggedStatus(r.Context(), cmp.Or(rec.Status, tracked.Status()), panicked)
 				metrics.ObserveRequest(r.Method, rec.Template, status, took)
+
+				for _, part := range rec.Missing() {
+					metrics.ObserveMissing(rec.RPC, part.Name, problem.From(part.Cause).GRPCCode())
+				}
+
 				lines.write(r, rec, status, tracked.BytesWritten(), took)
 			}()
 

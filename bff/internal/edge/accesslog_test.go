@@ -3,6 +3,7 @@ package edge_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/composite"
 	"github.com/portico-gateway/portico/bff/internal/problem"
@@ -96,6 +98,26 @@ func TestAccessLogLine(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestMissingPartsAreCounted(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge()
+	e.do(get("/v1/me/dashboard"), func(w http.ResponseWriter, r *http.Request) {
+		rec := reqinfo.From(r.Context())
+		rec.RPC = "/dashboard.v1.DashboardService/GetMyDashboard"
+		rec.Miss("orders", fmt.Errorf("branch user: %w", status.Error(codes.NotFound, "no such user")))
+		rec.Miss("profile", errors.New("connection refused"))
+		ok(w, r)
+	})
+
+	want := []string{
+		"/dashboard.v1.DashboardService/GetMyDashboard orders NotFound", "/dashboard.v1.DashboardService/GetMyDashboard profile Internal",
+	}
+	if diff := cmp.Diff(want, e.missing); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge"
 )
@@ -26,6 +28,7 @@ type watched struct {
 	mu      sync.Mutex
 	log     bytes.Buffer
 	samples []string
+	missing []string
 	running int
 }
 
@@ -64,6 +67,14 @@ func (e *watched) ObserveRequest(method, template string, status int, _ time.Dur
 	defer e.mu.Unlock()
 
 	e.samples = append(e.samples, fmt.Sprintf("%s %s %d", method, template, status))
+}
+
+// ObserveMissing implements edge.Metrics.
+func (e *watched) ObserveMissing(rpc, part string, code codes.Code) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	e.missing = append(e.missing, fmt.Sprintf("%s %s %s", rpc, part, code))
 }
 
 // finish waits until the listener has served what it accepted: a client sees its answer before the log has the line.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -62,6 +64,8 @@ type uncounted struct{}
 func (uncounted) RequestStarted() func() { return ended }
 
 func (uncounted) ObserveRequest(string, string, int, time.Duration) {}
+
+func (uncounted) ObserveMissing(string, string, codes.Code) {}
 
 func ended() {}
 

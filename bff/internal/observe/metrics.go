@@ -28,6 +28,7 @@ type Metrics struct {
 	requests     series[requestKey, sampled]
 	calls        series[callKey, sampled]
 	cache        series[cacheKey, prometheus.Counter]
+	missing      *prometheus.CounterVec
 	breakerState *prometheus.GaugeVec
 	methodState  *prometheus.GaugeVec
 	limit        *prometheus.GaugeVec
@@ -57,6 +58,8 @@ func NewMetrics() *Metrics {
 		"State of the circuit breaker: 0 closed, 1 half-open, 2 open.", labelUpstream)
 	m.methodState = m.gauge("portico_upstream_method_breaker_state",
 		"State of the circuit breaker of a method that has its own: 0 closed, 1 half-open, 2 open.", labelUpstream, labelRPC)
+	m.missing = m.counter("portico_composite_missing_parts_total",
+		"Parts that were missing from responses of composites, by RPC of the composite, part and gRPC code.", labelRPC, "part", "code")
 	m.limit = m.gauge("portico_upstream_concurrency_limit", "How many calls to an upstream may be in flight.", labelUpstream)
 	m.ejections = m.counter("portico_upstream_ejections_total", "Addresses that were ejected, by reason.", labelUpstream, "reason")
 	m.redisState = m.gauge("portico_redis_breaker_state",
@@ -193,6 +196,11 @@ func (m *Metrics) RequestStarted() (ended func()) {
 // ObserveRequest counts a request. An empty template means that it matched no route.
 func (m *Metrics) ObserveRequest(method, template string, status int, took time.Duration) {
 	m.requests.of(requestKey{methodLabel(method), template, status}).add(took)
+}
+
+// ObserveMissing counts a part that is missing from the response of a composite. Parts are fields of its message.
+func (m *Metrics) ObserveMissing(rpc, part string, code codes.Code) {
+	m.missing.WithLabelValues(rpc, part, problem.CodeName(code)).Inc()
 }
 
 // ObserveCall counts a call to a backend.

@@ -100,6 +100,7 @@ func TestMetricsShowWhatWasObserved(t *testing.T) {
 	m.ObserveLimit("order", 200)
 	m.ObserveLimit("order", 180)
 	m.ObserveEjection("order", "failures")
+	m.ObserveMissing("/dashboard.v1.DashboardService/GetDashboard", "orders", codes.Unavailable)
 
 	const rpc = `rpc="/order.v1.OrderService/GetOrder",upstream="order"`
 
@@ -121,6 +122,9 @@ func TestMetricsShowWhatWasObserved(t *testing.T) {
 		}},
 		{"portico_upstream_call_duration_seconds_sum", []string{
 			`portico_upstream_call_duration_seconds_sum{` + rpc + `} 2.002`,
+		}},
+		{"portico_composite_missing_parts_total", []string{
+			`portico_composite_missing_parts_total{code="UNAVAILABLE",part="orders",rpc="/dashboard.v1.DashboardService/GetDashboard"} 1`,
 		}},
 		{"portico_upstream_breaker_state", []string{
 			`portico_upstream_breaker_state{upstream="order"} 0`,
