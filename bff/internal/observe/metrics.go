@@ -59,7 +59,7 @@ func NewMetrics() *Metrics {
 	m.methodState = m.gauge("portico_upstream_method_breaker_state",
 		"State of the circuit breaker of a method that has its own: 0 closed, 1 half-open, 2 open.", labelUpstream, labelRPC)
 	m.missing = m.counter("portico_composite_missing_parts_total",
-		"Parts that were missing from responses of composites, by RPC of the composite, part and gRPC code.", labelRPC, "part", "code")
+		"Parts that were missing from responses of composites, by RPC, part and gRPC code.", labelRPC, "part", "code")
 	m.limit = m.gauge("portico_upstream_concurrency_limit", "How many calls to an upstream may be in flight.", labelUpstream)
 	m.ejections = m.counter("portico_upstream_ejections_total", "Addresses that were ejected, by reason.", labelUpstream, "reason")
 	m.redisState = m.gauge("portico_redis_breaker_state",
