@@ -100,7 +100,7 @@ func TestDemoDrawsTheCallsOfAnOrderPage(t *testing.T) {
 		}
 	}
 
-	want := []string{"GetOrder order", "GetPayment payment", "GetPayment payment", "GetProfile profile", "ListNotifications notification"}
+	want := []string{"BatchGetPayments payment", "GetOrder order", "GetProfile profile", "ListNotifications notification"}
 
 	calls := drawnCalls(page)
 	if got := names(calls); !slices.Equal(got, want) {

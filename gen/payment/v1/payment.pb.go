@@ -1039,14 +1039,15 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x1aPAYMENT_METHOD_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13PAYMENT_METHOD_CARD\x10\x01\x12 \n" +
 	"\x1cPAYMENT_METHOD_BANK_TRANSFER\x10\x02\x12\x19\n" +
-	"\x15PAYMENT_METHOD_WALLET\x10\x032\xba\x05\n" +
+	"\x15PAYMENT_METHOD_WALLET\x10\x032\xd2\x05\n" +
 	"\x0ePaymentService\x12\xac\x01\n" +
 	"\rCreatePayment\x12 .payment.v1.CreatePaymentRequest\x1a\x13.payment.v1.Payment\"d\xba\xf0\x18I\x12\x04\b\x05\x18\n" +
 	"2\x1e\b\xc9\x01\x12\x19/v1/payments/{payment_id}:\x1d\n" +
 	"\x0fIdempotency-Key\x12\n" +
-	"request_idJ\x00h\x03\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/payments\x12f\n" +
+	"request_idJ\x00h\x03\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/payments\x12~\n" +
 	"\n" +
-	"GetPayment\x12\x1d.payment.v1.GetPaymentRequest\x1a\x13.payment.v1.Payment\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/payments/{payment_id}\x90\x02\x01\x12\x7f\n" +
+	"GetPayment\x12\x1d.payment.v1.GetPaymentRequest\x1a\x13.payment.v1.Payment\"<\xba\xf0\x18\x14r\x12\n" +
+	"\x10BatchGetPayments\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/payments/{payment_id}\x90\x02\x01\x12\x7f\n" +
 	"\x10BatchGetPayments\x12#.payment.v1.BatchGetPaymentsRequest\x1a$.payment.v1.BatchGetPaymentsResponse\" \x82\xd3\xe4\x93\x02\x17\x12\x15/v1/payments:batchGet\x90\x02\x01\x12\xa0\x01\n" +
 	"\rRefundPayment\x12 .payment.v1.RefundPaymentRequest\x1a\x13.payment.v1.Payment\"X\xba\xf0\x18)\x12\x04\b\x05\x18\n" +
 	":\x1d\n" +
