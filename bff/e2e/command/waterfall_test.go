@@ -85,8 +85,9 @@ func TestDemoDrawsTheCallsOfTheDashboard(t *testing.T) {
 func TestDemoDrawsTheCallsOfAnOrderPage(t *testing.T) {
 	t.Parallel()
 
-	p := startDev(t, t.TempDir())
-	page := openDemo(t, p)
+	config := writeFile(t, "portico.yaml",
+		"policies: [{selector: orderpage.v1.OrderPageService.GetOrderPage, set: {rate_limits: [{requests: 1000}]}}]\n")
+	page := openDemo(t, startDevPrepared(t, binary, t.TempDir(), func(*exec.Cmd) {}, "--config", config))
 
 	choose(page, "path", "/v1/orders/"+shippedOrder+"/page")
 	page.Do(chromedp.WaitVisible(chromedp.CSS(`[data-part="payments"] [data-payment] + [data-payment]`)))
@@ -102,10 +103,19 @@ func TestDemoDrawsTheCallsOfAnOrderPage(t *testing.T) {
 
 	want := []string{"BatchGetPayments payment", "GetOrder order", "GetProfile profile", "ListNotifications notification"}
 
-	calls := drawnCalls(page)
-	if got := names(calls); !slices.Equal(got, want) {
-		t.Fatalf("calls %q, want %q", got, want)
-	}
+	var calls []drawnCall
+
+	// On a busy machine a call may come late to its batch.
+	eventually(t, "the calls "+strings.Join(want, ", "), func() bool {
+		calls = drawnCalls(page)
+		if slices.Equal(names(calls), want) {
+			return true
+		}
+
+		page.Do(chromedp.Click(chromedp.CSS("#send")), chromedp.WaitVisible(chromedp.CSS(`#parts[aria-busy="false"]`)))
+
+		return false
+	})
 
 	// Times are rounded to a tenth of a millisecond.
 	const rounded = 0.2
