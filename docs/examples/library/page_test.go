@@ -106,3 +106,34 @@ func serve(t *testing.T, shop *teas) (url string) {
 
 	return server.URL
 }
+
+// A page has the teas that its tea is like, which are read in one call, or says that they are missing.
+func TestRelatedTeas(t *testing.T) {
+	const none = `,"partialErrors":[{"part":"related","code":"NOT_FOUND","message":"no such tea"}]}`
+
+	for _, test := range []struct {
+		name          string
+		related       []string
+		want          string
+		gets, batches int32
+	}{
+		{"none", nil, `,"ratings":[{"userId":"alice","stars":5}]}`, 1, 0},
+		{"one", []string{"bancha"}, `,"related":[{"teaId":"bancha","title":"Bancha"}]}`, 2, 0},
+		{"many", []string{"bancha", "gyokuro", "bancha"}, `,{"teaId":"gyokuro","title":"Gyokuro"},{"teaId":"bancha","title":"Bancha"}]}`, 1, 1},
+		// When the batch has failed, teas are read one by one.
+		{"one_that_is_not_there", []string{"bancha", "sold_out"}, none, 3, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			shop := &teas{related: test.related}
+
+			res, body := do(t, "GET", serve(t, shop)+"/v1/teas/sencha/page", nil, "")
+			if res.StatusCode != http.StatusOK || !strings.HasSuffix(body, test.want) {
+				t.Errorf("%d %s, want %s", res.StatusCode, body, test.want)
+			}
+
+			if gets, batches := shop.gets.Load(), shop.batches.Load(); gets != test.gets || batches != test.batches {
+				t.Errorf("%d single calls and %d batches, want %d and %d", gets, batches, test.gets, test.batches)
+			}
+		})
+	}
+}
