@@ -18,7 +18,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
-	"github.com/portico-gateway/portico/bff/internal/upstream/leg/batch"
+	"github.com/portico-gateway/portico/bff/internal/gateway/leg/batch"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 

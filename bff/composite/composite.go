@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
-	"github.com/portico-gateway/portico/bff/internal/upstream/leg/scope"
+	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 )
 
 // reserve is the part of a request's time that is left for the response: enough to write a large one, and little beside the

@@ -3,7 +3,7 @@ package composite
 import (
 	"sync/atomic"
 
-	"github.com/portico-gateway/portico/bff/internal/upstream/leg/scope"
+	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 )
 
 // followers are what a task has to do with which goroutines of a request can make calls: package scope has to know, so that calls

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/composite"
-	"github.com/portico-gateway/portico/bff/internal/upstream/leg/scope"
+	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 )
 

@@ -182,9 +182,9 @@ func (p *partialProbe) check(t *testing.T, request gatewaytest.Request, res gate
 	}
 }
 
-// startFaulty serves faulty dashboards over a backend with troubles. Pages and parts are stored so shortly that those of all ages are
+// startPartial serves faulty dashboards over a backend with troubles. Pages and parts are stored so shortly that those of all ages are
 // served, and the responses to keys are stored as well.
-func startFaulty(t *testing.T) *gatewaytest.Site {
+func startPartial(t *testing.T) *gatewaytest.Site {
 	t.Helper()
 
 	var cfg config.Config
@@ -225,7 +225,7 @@ func TestPartialPagesAreNotStored(t *testing.T) {
 
 	const hits, most, atOnce, callers, keys = 10000, 200000, 24, 12, 40
 
-	s := startFaulty(t)
+	s := startPartial(t)
 
 	headers := make([]http.Header, callers)
 	for i := range headers {

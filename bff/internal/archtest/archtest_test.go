@@ -135,7 +135,7 @@ func importRules() []importRule {
 			// The kit counts its goroutines, so that calls are put into batches.
 			only: []string{
 				"bff/composite/...", "bff/internal/problem", "bff/internal/reqinfo", "bff/internal/upstream/passthrough",
-				"bff/internal/upstream/leg/scope",
+				"bff/internal/upstream/inproc/scope",
 			},
 			broken: [2]string{"bff/composite/dashboard", "bff/internal/upstream"},
 		},

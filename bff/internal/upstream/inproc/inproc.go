@@ -20,7 +20,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
-	"github.com/portico-gateway/portico/bff/internal/upstream/leg/scope"
+	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 )
 
 // Channel serves and calls in-process services. Register everything before the first call; calls are safe for concurrent use.

@@ -19,8 +19,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
-	"github.com/portico-gateway/portico/bff/internal/upstream/leg/batch"
-	"github.com/portico-gateway/portico/bff/internal/upstream/leg/scope"
+	"github.com/portico-gateway/portico/bff/internal/gateway/leg/batch"
+	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 

@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/composite"
-	"github.com/portico-gateway/portico/bff/internal/upstream/leg/batch"
+	"github.com/portico-gateway/portico/bff/internal/gateway/leg/batch"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 )
 

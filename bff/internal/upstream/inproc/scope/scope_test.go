@@ -6,7 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/portico-gateway/portico/bff/internal/upstream/leg/scope"
+	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 )
 
 // local counts how often a scope was idle, and whether it is closed.

@@ -25,7 +25,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema"
-	"github.com/portico-gateway/portico/bff/internal/upstream/leg/scope"
+	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
