@@ -55,8 +55,9 @@ func callsOf(s *scope.Scope) *calls {
 	return c
 }
 
-// join joins the identical call, or begins the one that is given. The caller must wait for the call that is returned.
-func (g *calls) join(ctx context.Context, c *call) *call {
+// join joins the identical call, or begins the one that is given. The caller must wait for the call that is returned, and say whether
+// it had ended.
+func (g *calls) join(ctx context.Context, c *call) (joined *call, ended bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
@@ -66,7 +67,7 @@ func (g *calls) join(ctx context.Context, c *call) *call {
 			known.work.waiters++
 		}
 
-		return known
+		return known, known.finished
 	}
 
 	c.done, c.waiters = make(chan struct{}), 1
@@ -75,7 +76,7 @@ func (g *calls) join(ctx context.Context, c *call) *call {
 		c.err, c.finished = status.Error(codes.Canceled, "the composite has returned"), true
 		close(c.done)
 
-		return c
+		return c, true
 	}
 
 	g.made[c.key] = c
@@ -83,7 +84,7 @@ func (g *calls) join(ctx context.Context, c *call) *call {
 	if item, ok := c.method.item(c.encoded); ok {
 		g.add(ctx, c, item)
 
-		return c
+		return c, false
 	}
 
 	c.work = &c.own
@@ -92,7 +93,7 @@ func (g *calls) join(ctx context.Context, c *call) *call {
 
 	go g.alone(c)
 
-	return c
+	return c, false
 }
 
 // alone makes a call that is in no batch.
@@ -130,11 +131,10 @@ func (g *calls) endWork(w *work) {
 }
 
 // wait returns the encoded reply of a call that the caller has joined. The calling goroutine does not count meanwhile.
-func (g *calls) wait(ctx context.Context, c *call) ([]byte, error) {
-	select {
-	case <-c.done:
+func (g *calls) wait(ctx context.Context, c *call, ended bool) ([]byte, error) {
+	// One that ends only now has counted its caller as woken.
+	if ended {
 		return c.raw, c.err
-	default:
 	}
 
 	if c.batch != nil {
