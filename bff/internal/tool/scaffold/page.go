@@ -130,11 +130,15 @@ type call struct {
 	Args    []arg
 }
 
-// Literal is the request.
+// Literal is the request: a line for each field, if there are several, as lines may not be too long.
 func (c call) Literal() string {
 	fields := make([]string, 0, len(c.Args))
 	for _, a := range c.Args {
 		fields = append(fields, a.To+": req.Get"+a.From+"()")
+	}
+
+	if len(fields) > 1 {
+		return "&" + c.Request + "{\n" + strings.Join(fields, ",\n") + ",\n}"
 	}
 
 	return "&" + c.Request + "{" + strings.Join(fields, ", ") + "}"
