@@ -16,9 +16,9 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
+	"github.com/portico-gateway/portico/bff/internal/gateway/leg/batch"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
-	"github.com/portico-gateway/portico/bff/internal/gateway/leg/batch"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 

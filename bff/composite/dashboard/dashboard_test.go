@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/portico-gateway/portico/bff/composite"
+	"github.com/portico-gateway/portico/bff/composite"
 	"github.com/portico-gateway/portico/bff/composite/dashboard"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
@@ -104,7 +105,30 @@ func service(tb testing.TB, b backends) dashboardv1.DashboardServiceServer {
 		tb.Fatal(err)
 	}
 
-	return s
+	return readable{s}
+}
+
+// readable is the service with dashboards whose fields can be read, even those that it only passes on.
+type readable struct{ dashboardv1.DashboardServiceServer }
+
+func (r readable) GetDashboard(
+	ctx context.Context, req *dashboardv1.GetDashboardRequest,
+) (*dashboardv1.Dashboard, error) {
+	return decoded(r.DashboardServiceServer.GetDashboard(ctx, req))
+}
+
+func (r readable) GetMyDashboard(
+	ctx context.Context, req *dashboardv1.GetMyDashboardRequest,
+) (*dashboardv1.Dashboard, error) {
+	return decoded(r.DashboardServiceServer.GetMyDashboard(ctx, req))
+}
+
+func decoded(page *dashboardv1.Dashboard, err error) (*dashboardv1.Dashboard, error) {
+	if err != nil {
+		return nil, err
+	}
+
+	return page, composite.Decode(page)
 }
 
 func orders(n int) []*orderv1.Order {

@@ -19,7 +19,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/composite"
 	"github.com/portico-gateway/portico/bff/internal/gateway/leg/batch"
-	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
+	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
 )
 
 // all gets all items at a time, and returns the error of each.
@@ -416,10 +416,10 @@ func TestBatchIsSentHoweverOthersEnd(t *testing.T) {
 						return err
 					}
 				}
-				bad := composite.Optional("bad", other).Within(time.Millisecond)
+				bad := composite.Optional("payments", other).Within(time.Millisecond)
 
-				err := composite.Run(ctx, &dashboardv1.Dashboard{}, bad, composite.Required("a", get("a")),
-					composite.Required("b", get("b")), composite.Optional("c", get("c")).After(bad))
+				err := composite.Run(ctx, &orderpagev1.OrderPage{}, bad, composite.Required("order", get("a")),
+					composite.Required("buyer", get("b")), composite.Optional("notifications", get("c")).After(bad))
 
 				made := b.made()
 				for i := range made {

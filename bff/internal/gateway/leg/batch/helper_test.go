@@ -18,8 +18,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 	"github.com/portico-gateway/portico/bff/internal/gateway/leg/batch"
+	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )

@@ -19,17 +19,20 @@ import (
 	"github.com/portico-gateway/portico/bff/composite"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
-	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
 // run makes branches of functions and runs them.
 func run(ctx context.Context, branches ...func(ctx context.Context) error) error {
+	page := &orderv1.Order{}
+	fields := page.ProtoReflect().Descriptor().Fields()
+
 	made := make([]*composite.Branch, 0, len(branches))
 	for i, b := range branches {
-		made = append(made, composite.Required(string(rune('a'+i)), b))
+		made = append(made, composite.Required(string(fields.Get(i).Name()), b))
 	}
 
-	return composite.Run(ctx, &dashboardv1.Dashboard{}, made...)
+	return composite.Run(ctx, page, made...)
 }
 
 func TestIdenticalCallsAreMadeOnce(t *testing.T) {
