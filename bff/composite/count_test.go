@@ -12,7 +12,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/composite"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
-	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
+	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
 )
 
 // pending are calls that wait until no goroutine can make another.
@@ -98,21 +98,23 @@ func TestCallsThatWaitAreSentTogether(t *testing.T) {
 			return errors.Join(p.call(t.Context()), p.call(t.Context()))
 		}, []int{1, 1}},
 		{"branches", func(ctx context.Context, p *pending) error {
-			a, b := composite.Required("a", p.call), composite.Required("b", p.call)
+			a, b := composite.Required("order", p.call), composite.Required("buyer", p.call)
 
-			return composite.Run(ctx, page(), a, b, composite.Required("c", p.call).After(a, b), composite.Required("d", p.call).After(b))
+			return composite.Run(ctx, page(), a, b,
+				composite.Required("payments", p.call).After(a, b), composite.Required("notifications", p.call).After(b))
 		}, []int{2, 2}},
 		{"lists_in_branches", func(ctx context.Context, p *pending) error {
 			list := func(ctx context.Context) error {
 				return composite.Each(ctx, items, 3, func(ctx context.Context, _, _ int) error { return p.call(ctx) })
 			}
-			first := composite.Required("a", func(context.Context) error { return nil })
+			first := composite.Required("order", func(context.Context) error { return nil })
 
-			return composite.Run(ctx, page(), first, composite.Required("b", list).After(first), composite.Required("c", list).After(first))
+			return composite.Run(ctx, page(), first,
+				composite.Required("buyer", list).After(first), composite.Required("payments", list).After(first))
 		}, []int{200}},
 		{"branches_in_a_list", func(ctx context.Context, p *pending) error {
 			return composite.Each(ctx, items[:20], 0, func(ctx context.Context, _, _ int) error {
-				return composite.Run(ctx, page(), composite.Required("a", p.call), composite.Required("b", p.call))
+				return composite.Run(ctx, page(), composite.Required("order", p.call), composite.Required("buyer", p.call))
 			})
 		}, []int{40}},
 	} {
@@ -134,7 +136,7 @@ func TestCallsThatWaitAreSentTogether(t *testing.T) {
 	}
 }
 
-func page() *dashboardv1.Dashboard { return &dashboardv1.Dashboard{} }
+func page() *orderpagev1.OrderPage { return &orderpagev1.OrderPage{} }
 
 // A goroutine that counts for ever would keep every batch waiting for its time; one too few would send it too early.
 func TestCountReturnsToOneHoweverBranchesEnd(t *testing.T) {
@@ -157,14 +159,14 @@ func TestCountReturnsToOneHoweverBranchesEnd(t *testing.T) {
 				defer cancel()
 
 				for _, required := range []bool{true, false} {
-					b := composite.Optional("a", first)
+					b := composite.Optional("order", first)
 					if required {
-						b = composite.Required("a", first)
+						b = composite.Required("order", first)
 					}
 
-					c := composite.Optional("c", p.call).After(b)
+					c := composite.Optional("payments", p.call).After(b)
 
-					_ = composite.Run(limited, page(), b, composite.Optional("b", ok), c, composite.Optional("d", stuck).After(b, c))
+					_ = composite.Run(limited, page(), b, composite.Optional("buyer", ok), c, composite.Optional("notifications", stuck).After(b, c))
 					_ = composite.Each(limited, make([]int, 20), 3, func(ctx context.Context, i, _ int) error {
 						if i == 7 {
 							return first(ctx)

@@ -21,7 +21,6 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/portico-gateway/portico/bff/composite"
-	"github.com/portico-gateway/portico/bff/composite"
 	"github.com/portico-gateway/portico/bff/composite/dashboard"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
@@ -109,7 +108,9 @@ func service(tb testing.TB, b backends) dashboardv1.DashboardServiceServer {
 }
 
 // readable is the service with dashboards whose fields can be read, even those that it only passes on.
-type readable struct{ dashboardv1.DashboardServiceServer }
+type readable struct {
+	dashboardv1.DashboardServiceServer
+}
 
 func (r readable) GetDashboard(
 	ctx context.Context, req *dashboardv1.GetDashboardRequest,
