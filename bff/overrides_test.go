@@ -23,7 +23,7 @@ func TestOverrides(t *testing.T) {
 	want := map[string]string{
 		"order.v1.OrderService/GetOrder":       "authenticated; 5/day per principal; 1.5s; body 7; retried 3 attempts; coalesced; priority low",
 		"order.v1.OrderService/CancelOrder":    "authenticated; 5/day per principal; 1.5s; body 1048576; retried 3 attempts with Idempotency-Key; invalidates order:{order_id}",
-		"payment.v1.PaymentService/GetPayment": "authenticated; 20/1s burst 40 per principal; 5s; body 1048576; retried 3 attempts",
+		"payment.v1.PaymentService/GetPayment": "authenticated; 20/1s burst 40 per principal; 5s; body 1048576; retried 3 attempts; batched by BatchGetPayments",
 	}
 	for _, r := range compiled.Routes() {
 		if text, ok := want[r.RPC]; ok && r.Summary != text {

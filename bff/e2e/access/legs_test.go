@@ -266,6 +266,7 @@ func TestLimitsThatCountLegs(t *testing.T) {
 
 	for _, legs := range []bool{true, false} {
 		s := startPage(t, func(c *config.Config) {
+			c.Cache.Disabled = true
 			gatewaytest.SetPolicy(c, "profile.v1.ProfileService.GetProfile", gatewaytest.Object{"rate_limits": []any{
 				gatewaytest.Object{"requests": 2, "per": "3600s", "legs": legs},
 			}})

@@ -17,11 +17,13 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/composite"
+	"github.com/portico-gateway/portico/bff/composite/orderpage"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
@@ -210,6 +212,7 @@ func startPartial(t *testing.T) *gatewaytest.Site {
 
 	gw, err := gatewaytest.New(t.Context(), t, cfg, gatewaytest.Quiet(), bff.WithServices(gen.Services()...),
 		bff.WithDefaultPolicy(&porticov1.MethodPolicy{Idempotency: &porticov1.Idempotency{}}),
+		bff.WithComposite(orderpagev1.RegisterOrderPageServiceServer, orderpage.New),
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, newFaultyDashboard))
 	if err != nil {
 		t.Fatal(err)

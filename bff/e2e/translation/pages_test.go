@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
@@ -67,6 +68,12 @@ func TestLinksLeadThroughAllPages(t *testing.T) {
 	res := s.Do(t, http.MethodGet, first+"&page_token=a", alice, "")
 	if got, want := nextOf(t, first, res.Header), first+"&page_token=a"+url.QueryEscape(gatewaytest.PageToken); got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+
+	// Nor does the link need the token in the body.
+	res = s.Do(t, http.MethodGet, first+"&fields=orders.orderId", alice, "")
+	if next := nextOf(t, first, res.Header); res.Body != `{"orders":[{"orderId":"o1"}]}` || !strings.Contains(next, "&fields=orders.orderId&pageToken=") {
+		t.Errorf("%s, next %s", res.Body, next)
 	}
 
 	if res := s.Do(t, http.MethodGet, "/v1/users/a%2Fb%20c/orders", alice, ""); res.Header.Get("Link") != "" {

@@ -41,8 +41,8 @@ func (r *Route) fields(codec *protojson.Codec) *binding.Fields {
 		}
 	}
 
-	read := make([]string, 0, len(r.readFields()))
-	for _, path := range r.readFields() {
+	read := make([]string, 0)
+	for _, path := range r.neededFields() {
 		read = append(read, path.TextNames())
 	}
 
@@ -88,7 +88,7 @@ func (r *Route) selection(fields []protoreflect.FieldDescriptor) *reqinfo.Select
 		s.Fields = append(s.Fields, string(field.Name()))
 	}
 
-	for _, path := range r.readFields() {
+	for _, path := range r.neededFields() {
 		if name := string(path[0].Name()); !slices.Contains(s.Fields, name) {
 			s.Fields = append(s.Fields, name)
 		}

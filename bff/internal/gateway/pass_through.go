@@ -39,6 +39,17 @@ func (r *Route) readFields() []schema.FieldPath {
 	return paths
 }
 
+// neededFields are those that have to be in the reply, whatever the client asks for: those that are read, and the token that the link
+// to the next page has.
+func (r *Route) neededFields() []schema.FieldPath {
+	paths := r.readFields()
+	if r.pages != nil {
+		paths = append(paths, schema.FieldPath{r.pages.next})
+	}
+
+	return paths
+}
+
 // buffers are those that responses are written into.
 //
 //nolint:gochecknoglobals // A pool is shared.

@@ -90,11 +90,23 @@ func (g *Guard) Unary(
 		return invoke(ctx, method, req, reply, cc, opts...)
 	}
 
-	ctx, cancel := within(ctx, c.timeout)
-	defer cancel()
-
 	if err := c.admit(ctx, req); err != nil {
 		return err
+	}
+
+	return invoke(ctx, method, req, reply, cc, opts...)
+}
+
+// Timeout is an interceptor for Conn that bounds the time of the call that is made, which may be one for several callers or in
+// place of several others. It belongs inside of what joins calls.
+func (g *Guard) Timeout(
+	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+) error {
+	if c := g.of(method); c != nil {
+		var cancel context.CancelFunc
+
+		ctx, cancel = within(ctx, c.timeout)
+		defer cancel()
 	}
 
 	return invoke(ctx, method, req, reply, cc, opts...)

@@ -82,17 +82,21 @@ func (c *callee) thing(userID string, count int32) proto.Message {
 func (c *callee) call(ctx context.Context, as reqinfo.Principal, request proto.Message) error {
 	ctx = reqinfo.NewContext(ctx, &reqinfo.Record{Principal: as, PathParams: map[string]string{"user_id": "of_the_composite"}})
 
+	made := func(ctx context.Context, _ string, req, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
+		if message, ok := req.(proto.Message); ok {
+			c.called = append(c.called, message)
+		}
+
+		if deadline, ok := ctx.Deadline(); ok {
+			c.left = time.Until(deadline)
+		}
+
+		return nil
+	}
+
 	return c.Unary(ctx, methodM, request, nil, nil,
-		func(ctx context.Context, _ string, req, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
-			if message, ok := req.(proto.Message); ok {
-				c.called = append(c.called, message)
-			}
-
-			if deadline, ok := ctx.Deadline(); ok {
-				c.left = time.Until(deadline)
-			}
-
-			return nil
+		func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
+			return c.Timeout(ctx, method, req, reply, cc, made, opts...)
 		})
 }
 
