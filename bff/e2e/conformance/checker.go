@@ -52,6 +52,7 @@ type parameter struct {
 	description string
 	required    bool
 	list        bool // Each value is an element.
+	joined      bool // The elements of the list may be in one value, between commas.
 	keyed       bool // It is a map whose entries are parameters: name[key]=value.
 	json        bool // The value is a JSON document.
 	many        bool // A part of the path that may hold slashes.

@@ -253,6 +253,7 @@ func (l *loader) parameter(where string) (*parameter, error) {
 	p.field, _ = members["x-portico-field"].(string)
 	p.many, _ = members["x-portico-segments"].(bool)
 	p.keyed = members["style"] == "deepObject"
+	p.joined = members["explode"] == false
 
 	at := where + "/schema"
 

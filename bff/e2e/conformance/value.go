@@ -81,6 +81,10 @@ func (p *parameter) valid(values []string) error {
 			values = strings.Split(values[0], ",")
 		}
 
+		if p.joined {
+			values = strings.Split(strings.Join(values, ","), ",")
+		}
+
 		return p.validList(values)
 	}
 

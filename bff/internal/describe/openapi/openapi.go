@@ -47,6 +47,7 @@ func Build(operations []policy.Endpoint, cfg Config) (*Document, error) {
 		required: map[protoreflect.FullName][]protoreflect.FieldDescriptor{},
 		examples: map[protoreflect.FullName]Example{},
 		used:     map[int]bool{}, usedHeaders: map[string]bool{}, ids: map[string]bool{},
+		selective: slices.ContainsFunc(operations, func(op policy.Endpoint) bool { return op.Policy.Effective.GetFieldSelection() }),
 	}
 
 	if err := b.read(operations); err != nil {
@@ -158,6 +159,8 @@ type builder struct {
 	inputs, outputs map[protoreflect.FullName]bool
 	// services are the full names of those with a name.
 	services map[protoreflect.Name][]protoreflect.FullName
+	// selective reports that clients may choose the fields of responses, so that none has to be there.
+	selective bool
 	// required are the fields that requests must have, by message, and examples those of methods.
 	required map[protoreflect.FullName][]protoreflect.FieldDescriptor
 	examples map[protoreflect.FullName]Example

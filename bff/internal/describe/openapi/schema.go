@@ -54,7 +54,7 @@ func (b *builder) object(message protoreflect.MessageDescriptor, as form, withou
 
 		object.Properties.Set(b.name(field), b.fieldWithout(field, as, below(without, field)))
 
-		if as == output && b.gateway.JSON.EmitDefaults && !field.HasPresence() {
+		if as == output && b.gateway.JSON.EmitDefaults && !b.selective && !field.HasPresence() {
 			object.Required = append(object.Required, b.name(field))
 		}
 	}
