@@ -104,8 +104,8 @@ func (r *registrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	r.Channel.RegisterService(desc, impl)
 }
 
-// connectTo returns the Connect of composites. Their calls pass through, from the outside in: the policy of the method that is called,
-// what joins the calls of one request, and what shares replies between requests.
+// connectTo returns the Connect of composites. Their calls pass through, from the outside in: the policy of the method that is
+// called, what joins the calls of one request, the timeout of the method, and what shares replies between requests.
 func (c *Compiled) connectTo(b backends, shared *cache.Cache, quiet time.Duration) Connect {
 	return func(name string) (grpc.ClientConnInterface, error) {
 		conn, err := c.upstreamOfComposites(b.pool, name)
@@ -155,8 +155,8 @@ func openSigner(cfg config.InternalToken) (*identity.Signer, error) {
 	return signer, nil
 }
 
-// upstreamOfComposites returns the connection of an upstream for composites. They call upstreams alone: between composites there could be cycles, and the policies of a
-// composite are enforced where requests come in.
+// upstreamOfComposites returns the connection of an upstream for composites. They call upstreams alone: between composites there
+// could be cycles, and the policies of a composite are enforced where requests come in.
 func (c *Compiled) upstreamOfComposites(pool *upstream.Pool, name string) (grpc.ClientConnInterface, error) {
 	conn, err := pool.Conn(name)
 	if err == nil {

@@ -86,7 +86,7 @@ func meets(
 			effect.Says = "one call, as the request has no " + headerIdempotencyKey
 		}
 	case "field_selection":
-		if chosen := r.URL.Query()[route.FieldsParameter()]; len(chosen) > 0 {
+		if chosen := r.URL.Query()[route.FieldsParameter()]; len(chosen) > 0 && rec.Selection != nil {
 			effect.Says = "only " + strings.Join(chosen, ",")
 		}
 	case "cache":

@@ -28,8 +28,8 @@ func CORS(cfg config.CORS, methods func(escapedPath string) []string, further []
 		}, further...),
 		AllowedHeaders: cfg.AllowedHeaders,
 		ExposedHeaders: []string{
-			headerRequestID, "Retry-After", "RateLimit", "RateLimit-Policy", "Location", "Link", "ETag", "Allow", "Idempotency-Replayed",
-			"Server-Timing",
+			headerRequestID, "Retry-After", "RateLimit", "RateLimit-Policy", "Location", "Link",
+			"ETag", "Allow", "Idempotency-Replayed", "Server-Timing",
 		},
 		AllowCredentials:   cfg.AllowCredentials,
 		MaxAge:             int(cfg.MaxAge.Seconds()),

@@ -79,10 +79,11 @@ func isFieldValue(text string) bool {
 const metadataLength = "x-content-length"
 
 // headers sets the headers from a backend's metadata that the route or the configuration lists. Those that cannot be in a header
-// are put on the request's record. Headers of a composite about caching are not meant for partial responses.
+// are put on the request's record. Headers of a composite about caching are not meant for partial responses, nor are those of any
+// method for a part of the response that the client has chosen: its entity tag would be that of the whole.
 func (x *exchange) headers(md metadata.MD) {
 	header := x.w.Header()
-	partial := reqinfo.From(x.Context).Partial()
+	partial := x.mask != nil || reqinfo.From(x.Context).Partial()
 
 	for _, name := range x.route.Policy.Effective.GetResponse().GetHeaders() {
 		if partial && aboutCaching(name) {

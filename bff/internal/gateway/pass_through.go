@@ -39,8 +39,8 @@ func (r *Route) readFields() []schema.FieldPath {
 	return paths
 }
 
-// neededFields are those that have to be in the reply, whatever the client asks for: those that are read, and the token that the link
-// to the next page has.
+// neededFields are those that have to be in the reply, whatever the client asks for: those that are read, and the token for the
+// link to the next page.
 func (r *Route) neededFields() []schema.FieldPath {
 	paths := r.readFields()
 	if r.pages != nil {

@@ -244,7 +244,8 @@ func responseFields() []Field {
 		{Path: "response.headers", Long: ", with %s", Change: Lost, Rule: "RESPONSE_HEADER_REMOVED"},
 		{
 			Path: "field_selection", Name: "fields", Routed: true,
-			Long: "; the query parameter fields chooses those of the response", Change: SwitchedOff, Rule: "FIELD_SELECTION_REMOVED",
+			Long:   "; the query parameter fields chooses those of the response",
+			Change: SwitchedOff, Rule: "FIELD_SELECTION_REMOVED",
 		},
 		{Path: "stream", Name: "stream", Routed: true},
 		{Path: "stream.heartbeat", Long: "; a sign of life every %s", Change: Raised, Rule: streamChanged},

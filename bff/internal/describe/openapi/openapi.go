@@ -47,8 +47,10 @@ func Build(operations []policy.Endpoint, cfg Config) (*Document, error) {
 		required: map[protoreflect.FullName][]protoreflect.FieldDescriptor{},
 		examples: map[protoreflect.FullName]Example{},
 		used:     map[int]bool{}, usedHeaders: map[string]bool{}, ids: map[string]bool{},
-		selective: slices.ContainsFunc(operations, func(op policy.Endpoint) bool { return op.Policy.Effective.GetFieldSelection() }),
 	}
+	b.selective = slices.ContainsFunc(operations, func(op policy.Endpoint) bool {
+		return op.Policy.Effective.GetFieldSelection()
+	})
 
 	if err := b.read(operations); err != nil {
 		return nil, err

@@ -37,11 +37,7 @@ func (p page) Template() string {
 
 // example is a path to try, with what it needs in capital letters.
 func (p page) example() string {
-	required := p.Legs[0].Params
-	path := p.Path + each(required, func(name string) string { return "/" + strings.ToUpper(name) })
-	query := each(p.Params()[len(required):], func(name string) string { return "&" + name + "=" + strings.ToUpper(name) })
-
-	return path + strings.Replace(query, "&", "?", 1)
+	return p.Path + each(p.Legs[0].Params, func(name string) string { return "/" + strings.ToUpper(name) })
 }
 
 // each returns the texts for the names of the fields, one after the other.

@@ -85,12 +85,13 @@ func (l *layer) unary(
 		return status.FromContextError(err).Err()
 	}
 
-	c, ended := calls.join(ctx, l.call(m, request, req, reply, func(ctx context.Context, rpc string, req, reply proto.Message) error {
+	c, ended := calls.join(ctx, l.call(m, request, req, reply, func(
+		ctx context.Context, rpc string, req, reply proto.Message,
+	) error {
 		return next(ctx, rpc, req, reply, cc, encodedReply...)
 	}))
 
 	raw, err := calls.wait(ctx, c, ended)
-
 	if err != nil {
 		return err
 	}

@@ -55,8 +55,8 @@ func callsOf(s *scope.Scope) *calls {
 	return c
 }
 
-// join joins the identical call, or begins the one that is given. The caller must wait for the call that is returned, and say whether
-// it had ended.
+// join joins the identical call, or begins the one that is given. The caller must wait for the call that is returned, and say
+// whether it had ended.
 func (g *calls) join(ctx context.Context, c *call) (joined *call, ended bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

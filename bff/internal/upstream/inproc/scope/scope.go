@@ -37,7 +37,7 @@ type contextKey struct{}
 // Open begins a scope, in which the calling goroutine counts, and returns a context that carries it. The caller must close it. A
 // scope of a stream lasts as long as the stream.
 func Open(ctx context.Context, stream bool) (context.Context, *Scope) {
-	s := New(nil, stream)
+	s := New(ctx, stream)
 	s.ctx = context.WithValue(ctx, contextKey{}, s)
 
 	return s.ctx, s
