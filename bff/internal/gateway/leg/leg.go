@@ -9,6 +9,7 @@
 package leg
 
 import (
+	"context"
 	"slices"
 
 	"github.com/fullstorydev/grpchan"
@@ -19,13 +20,43 @@ import (
 func Conn(
 	conn grpc.ClientConnInterface, unary []grpc.UnaryClientInterceptor, stream []grpc.StreamClientInterceptor,
 ) grpc.ClientConnInterface {
+	invoke := invokerOf(conn)
+
+	// They are joined here and not by grpchan, which makes functions for each call.
 	for _, interceptor := range slices.Backward(unary) {
-		conn = grpchan.InterceptClientConn(conn, interceptor, nil)
+		next := invoke
+		invoke = func(
+			ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption,
+		) error {
+			return interceptor(ctx, method, req, reply, cc, next, opts...)
+		}
 	}
+
+	cc, _ := conn.(*grpc.ClientConn)
 
 	for _, interceptor := range slices.Backward(stream) {
 		conn = grpchan.InterceptClientConn(conn, nil, interceptor)
 	}
 
-	return conn
+	return &chain{ClientConnInterface: conn, cc: cc, invoke: invoke}
+}
+
+// chain is a connection whose unary calls pass through interceptors.
+type chain struct {
+	grpc.ClientConnInterface
+
+	// cc is the connection below, if it is one to a server.
+	cc     *grpc.ClientConn
+	invoke grpc.UnaryInvoker
+}
+
+// Invoke implements grpc.ClientConnInterface.
+func (c *chain) Invoke(ctx context.Context, method string, req, reply any, opts ...grpc.CallOption) error {
+	return c.invoke(ctx, method, req, reply, c.cc, opts...)
+}
+
+func invokerOf(conn grpc.ClientConnInterface) grpc.UnaryInvoker {
+	return func(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, opts ...grpc.CallOption) error {
+		return conn.Invoke(ctx, method, req, reply, opts...)
+	}
 }
