@@ -85,19 +85,11 @@ func (i invoke) raw(ctx context.Context, rpc string, req proto.Message, reply pr
 		return nil, err
 	}
 
-	decoded := false
-
-	message.ProtoReflect().Range(func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
-		decoded = true
-
-		return false
-	})
-
-	if !decoded {
-		return slices.Clip([]byte(message.ProtoReflect().GetUnknown())), nil
+	// What an interceptor of an embedding program replies, instead of the backend, has fields.
+	if unknown := message.ProtoReflect().GetUnknown(); len(unknown) == proto.Size(message) {
+		return slices.Clip([]byte(unknown)), nil
 	}
 
-	// What an interceptor of an embedding program replies, instead of the backend, has fields.
 	if raw, err = proto.Marshal(message); err != nil {
 		return nil, status.Errorf(codes.Internal, "reply of %s: %v", rpc, err)
 	}
