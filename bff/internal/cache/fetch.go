@@ -63,6 +63,11 @@ func forkRecord(rec *reqinfo.Record, forward map[string][]string, public bool) *
 		work.Principal = reqinfo.Principal{Tenant: work.Principal.Tenant}
 	}
 
+	// What is forwarded is the same, or less.
+	if !public && len(forward) == len(rec.Forward) {
+		work.ShareMetadata(rec)
+	}
+
 	return work
 }
 

@@ -203,19 +203,6 @@ const (
 	reserveShare = 10
 )
 
-// Metadata returns what build makes of the record, for backends. It is made once, because the legs of a composite get the same, and
-// must not be changed.
-func (r *Record) Metadata(build func(*Record) metadata.MD) metadata.MD {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-
-	if r.metadata == nil {
-		r.metadata = build(r)
-	}
-
-	return r.metadata
-}
-
 // Reserve returns how much of the time that is left is for the response.
 func Reserve(left time.Duration) time.Duration { return min(max(left/reserveShare, 0), maxReserve) }
 
