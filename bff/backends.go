@@ -45,7 +45,7 @@ func (c *Compiled) openBackends(with opening, stores *stores, transports map[str
 		b.keys = signer.Handler()
 	}
 
-	unary, stream := gateway.Calls(c.routes, stores.cache)
+	unary, stream := gateway.Calls(c.routes, c.methods, stores.cache)
 
 	if b.pool, err = upstream.Open(c.upstreams(signer, transports), upstream.Deps{
 		Logger: with.logger, Observer: with.metrics, Unary: unary, Stream: stream,
@@ -113,10 +113,14 @@ func (c *Compiled) connectTo(b backends, shared *cache.Cache, quiet time.Duratio
 			return nil, err
 		}
 
-		return leg.Conn(conn,
-			[]grpc.UnaryClientInterceptor{
-				leg.ProbeUnary(name), b.legs.Unary, batch.Unary(quiet), b.legs.Timeout, leg.Shared(c.sharedLegs(shared, name)),
-			},
+		unary := []grpc.UnaryClientInterceptor{
+			leg.ProbeUnary(name), b.legs.Unary, batch.Unary(quiet), b.legs.Timeout, leg.Shared(c.sharedLegs(shared, name)),
+		}
+		if len(c.options.dialOptions[name]) > 0 {
+			unary = append(unary, leg.Decoded)
+		}
+
+		return leg.Conn(conn, unary,
 			[]grpc.StreamClientInterceptor{leg.ProbeStream(name), b.legs.Stream, batch.Stream}), nil
 	}
 }

@@ -86,9 +86,7 @@ func meets(
 			effect.Says = "one call, as the request has no " + headerIdempotencyKey
 		}
 	case "field_selection":
-		if chosen := r.URL.Query()[route.FieldsParameter()]; len(chosen) > 0 && rec.Selection != nil {
-			effect.Says = "only " + strings.Join(chosen, ",")
-		}
+		effect.meetsFields(r.URL.Query()[route.FieldsParameter()], rec.Selection != nil)
 	case "cache":
 		if cfg.Cache.Disabled && p.Cache != nil {
 			effect.Says = "off in the configuration: only the same request at the same time shares one call"
@@ -96,6 +94,13 @@ func meets(
 	}
 
 	return true
+}
+
+// meetsFields replaces the effect by the fields that the request chooses, if they are valid.
+func (e *Effect) meetsFields(chosen []string, valid bool) {
+	if len(chosen) > 0 && valid {
+		e.Says = "only " + strings.Join(chosen, ",")
+	}
 }
 
 // meetsKey adds the key of the request, if it has one, to the effect of a policy about it.

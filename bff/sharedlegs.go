@@ -29,12 +29,12 @@ func (c *Compiled) sharedLegs(responses *cache.Cache, upstream string) map[strin
 		}
 	}
 
-	for i := range c.routes {
-		r := &c.routes[i]
-		if r.Policy.Cache != nil && (schema.ReadOnly(r.Descriptor) || c.hasOnlyGet(r.Descriptor)) {
-			shared[r.RPC] = responses.Method(cache.LegRule{
-				Upstream: upstream, RPC: r.RPC, Reply: r.Descriptor.Output(), Cache: r.CachePolicy(c.config),
-				Timeout: r.Policy.Effective.GetTimeout().AsDuration(),
+	for rpc, m := range c.methods {
+		if m.Err == nil && m.Policy.Cache != nil && !m.ClientStream && !m.ServerStream &&
+			(schema.ReadOnly(m.Descriptor) || c.hasOnlyGet(m.Descriptor)) {
+			shared[rpc] = responses.Method(cache.LegRule{
+				Upstream: upstream, RPC: rpc, Reply: m.Descriptor.Output(), Cache: gateway.CachePolicy(m.Policy, c.config),
+				Timeout: m.Policy.Effective.GetTimeout().AsDuration(),
 			})
 		}
 	}

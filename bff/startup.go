@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -13,7 +12,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
@@ -53,10 +51,7 @@ func (c *Compiled) warnOfLegs(ctx context.Context, b backends, logger *slog.Logg
 
 // isProbed reports whether a method may be run to see what it calls.
 func isProbed(route gateway.Route) bool {
-	options, _ := route.Descriptor.Options().(*descriptorpb.MethodOptions)
-	safe := route.Method == http.MethodGet || options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS
-
-	return safe && !route.ClientStream && !route.ServerStream && len(route.Policy.Invalidates) == 0
+	return schema.ReadOnly(route.Descriptor) && !route.ClientStream && !route.ServerStream && len(route.Policy.Invalidates) == 0
 }
 
 // refusedLeg is a call that is refused to a caller.

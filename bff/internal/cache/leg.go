@@ -90,6 +90,10 @@ func (m *Method) Do(
 	began := time.Now()
 	out := l.serve()
 
+	if out.event == Stale {
+		rec.MarkStale()
+	}
+
 	switch {
 	case out.event == Bypass:
 		return call(ctx, request)

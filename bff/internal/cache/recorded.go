@@ -61,10 +61,10 @@ func (r recorded) shareable() bool {
 	return len(r.header["Set-Cookie"]) == 0 && (r.status < http.StatusBadRequest || len(r.header["Content-Encoding"]) == 0)
 }
 
-// storable reports whether the response may be stored: it is complete, and does not say otherwise.
+// storable reports whether the response may be stored: it is complete, its parts are fresh, and it does not say otherwise.
 func (r recorded) storable(work *reqinfo.Record) bool {
 	code, _ := work.Outcome()
-	if r.status != http.StatusOK || code != codes.OK || work.Partial() || !r.shareable() ||
+	if r.status != http.StatusOK || code != codes.OK || work.Partial() || work.Stale() || !r.shareable() ||
 		httpfield.Has(r.header["Vary"], "*") {
 		return false
 	}

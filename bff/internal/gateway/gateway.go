@@ -207,7 +207,7 @@ func (r *Route) responding(config Config) http.Handler {
 // cacheRule is how responses of the route are cached and shared.
 func (r *Route) cacheRule(config Config) cache.Rule {
 	rule := cache.Rule{
-		RPC: r.RPC, Cache: r.CachePolicy(config.Settings), Timeout: r.Policy.Effective.GetTimeout().AsDuration(),
+		RPC: r.RPC, Cache: CachePolicy(r.Policy, config.Settings), Timeout: r.Policy.Effective.GetTimeout().AsDuration(),
 		Ignore: r.binding.Ignores, Normalize: r.binding.NormalizeFields,
 		Vary: config.Vary, Accept: r.accepted, Headers: r.headerNames(),
 		Public: config.Settings.Auth.Disabled || r.Policy.Effective.GetAccess().GetPublic(),
@@ -216,9 +216,9 @@ func (r *Route) cacheRule(config Config) cache.Rule {
 	return rule
 }
 
-// CachePolicy is how responses are cached with these settings. The route must have such a policy.
-func (r *Route) CachePolicy(settings config.Config) policy.Cache {
-	cached := *r.Policy.Cache
+// CachePolicy is how responses are cached with these settings. There must be such a policy.
+func CachePolicy(p policy.Policy, settings config.Config) policy.Cache {
+	cached := *p.Cache
 	if settings.Cache.Disabled {
 		cached.TTL, cached.StaleWhileRevalidate, cached.StaleIfError = 0, 0, 0
 	}

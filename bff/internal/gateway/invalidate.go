@@ -19,12 +19,14 @@ import (
 
 // Calls returns what every call passes first, for a route or for a leg of a composite: VerifyUnary or VerifyStream, and then, if
 // the call may have changed what responses are made of, their invalidation.
-func Calls(routes []Route, responses *cache.Cache) (grpc.UnaryClientInterceptor, grpc.StreamClientInterceptor) {
+func Calls(
+	routes []Route, methods map[string]*policy.Method, responses *cache.Cache,
+) (grpc.UnaryClientInterceptor, grpc.StreamClientInterceptor) {
 	policies, reads := map[string]policy.Policy{}, safeMethods(routes)
 
-	for _, r := range routes {
-		if len(r.Policy.Invalidates) > 0 {
-			policies[r.RPC] = r.Policy
+	for rpc, m := range methods {
+		if len(m.Policy.Invalidates) > 0 {
+			policies[rpc] = m.Policy
 		}
 	}
 

@@ -66,6 +66,8 @@ type Record struct {
 	// Values has the context values of an embedding program's middleware. Nil: there is none.
 	Values interface{ Value(key any) any }
 
+	// stale reports that a part of the response is older than its policy says.
+	stale atomic.Bool
 	// The body may be read on another goroutine.
 	wireBytes, spent atomic.Int64
 
@@ -357,6 +359,12 @@ func (r *Record) Partial() bool {
 
 	return len(r.missing) > 0
 }
+
+// MarkStale says that a part of the response is older than its policy says: it was served in place of an error, or of a fresh one.
+func (r *Record) MarkStale() { r.stale.Store(true) }
+
+// Stale reports whether MarkStale was called.
+func (r *Record) Stale() bool { return r.stale.Load() }
 
 // Missing lists the missing parts of a composite response.
 func (r *Record) Missing() []MissingPart { return snapshot(&r.mu, &r.missing) }

@@ -2,8 +2,11 @@
 // before they reach the connection to the upstream. From the outside in, Conn has:
 //
 //	Probing   finds out which legs there are, without making them
-//	Guard     the policy of the called method: access, condition, rules, limits, timeout
+//	Guard     the policy of the called method: access, condition, rules, limits
+//	batch     identical calls of a request are made once, those for single items as one (package batch)
+//	Timeout   that of the method
 //	Shared    replies that several callers get, as the cache policy of the method says
+//	Decoded   replies for the interceptors of an embedding program, if it has any
 //
 // Retries, breakers and balancing are those of the connection.
 package leg

@@ -3,6 +3,7 @@ package scope_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -146,6 +147,45 @@ func TestSlots(t *testing.T) {
 
 		if _, again, err := slots.Acquire(t.Context()); again == nil || err != nil || s.Active() != 1 {
 			t.Errorf("got %v, %v; %d count", again, err, s.Active())
+		}
+	})
+}
+
+// Once, two goroutines of one item waited for the same slot: one of them for the slot that its own item held.
+func TestGoroutinesOfOneSlot(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, s := scope.Open(t.Context(), false)
+		slots := s.Slots(1)
+
+		first, slot, err := slots.Acquire(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		s.Enter()
+		scope.Park(first)
+
+		_, other, err := slots.Acquire(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		var resumed sync.WaitGroup
+
+		resumed.Go(func() { scope.Resume(first) })
+		synctest.Wait()
+		scope.Park(first)
+		resumed.Go(func() { scope.Resume(first) })
+		synctest.Wait()
+		other.Release()
+		resumed.Wait()
+		slot.Release()
+
+		if _, last, err := slots.Acquire(ctx); err != nil {
+			t.Error(err)
+		} else {
+			last.Release()
 		}
 	})
 }

@@ -31,9 +31,10 @@ type Slot struct {
 	slots *Slots
 
 	mu sync.Mutex
-	// parked are the goroutines that wait for a batch: those of the context that carries the slot.
+	// parked are the goroutines that wait for a batch: those of the context that carries the slot, which may be several.
 	parked int
-	held   bool
+	// held reports that the slot is held, acquiring that one of the goroutines waits for it, and ended that it is needed no more.
+	held, acquiring, ended bool
 }
 
 type slotKey struct{}
@@ -54,13 +55,24 @@ func (s *Slots) Acquire(ctx context.Context) (context.Context, *Slot, error) {
 	return context.WithValue(ctx, slotKey{}, slot), slot, nil
 }
 
-// Release gives the slot back.
+// Release gives the slot back for good.
 func (s *Slot) Release() {
-	if s == nil {
-		return
+	if s != nil {
+		s.giveBack(func() { s.ended = true })
 	}
+}
 
+// Park gives back the slot of the context, if it carries one, until Resume.
+func Park(ctx context.Context) {
+	if s, ok := ctx.Value(slotKey{}).(*Slot); ok {
+		s.giveBack(func() { s.parked++ })
+	}
+}
+
+func (s *Slot) giveBack(change func()) {
 	s.mu.Lock()
+	change()
+
 	held := s.held
 	s.held = false
 	s.mu.Unlock()
@@ -70,21 +82,7 @@ func (s *Slot) Release() {
 	}
 }
 
-// Park gives back the slot of the context, if it carries one, until Resume.
-func Park(ctx context.Context) {
-	s, ok := ctx.Value(slotKey{}).(*Slot)
-	if !ok {
-		return
-	}
-
-	s.mu.Lock()
-	s.parked++
-	s.mu.Unlock()
-
-	s.Release()
-}
-
-// Resume waits for a slot, if Park has given one back, unless the context ends.
+// Resume waits for a slot, if Park has given one back, unless the context ends. One goroutine waits; others go on meanwhile.
 func Resume(ctx context.Context) {
 	s, ok := ctx.Value(slotKey{}).(*Slot)
 	if !ok {
@@ -93,16 +91,26 @@ func Resume(ctx context.Context) {
 
 	s.mu.Lock()
 	s.parked--
-	missing := s.parked == 0 && !s.held
+	missing := s.parked == 0 && !s.held && !s.acquiring && !s.ended
+	s.acquiring = s.acquiring || missing
 	s.mu.Unlock()
 
-	if !missing || s.slots.acquire(ctx, false) != nil {
+	if !missing {
 		return
 	}
 
+	err := s.slots.acquire(ctx, false)
+
 	s.mu.Lock()
-	s.held = true
+	s.acquiring = false
+	// Another goroutine may have parked meanwhile, and takes a slot when it resumes.
+	s.held = err == nil && s.parked == 0 && !s.ended
+	unneeded := err == nil && !s.held
 	s.mu.Unlock()
+
+	if unneeded {
+		s.slots.release()
+	}
 }
 
 // acquire takes a slot. The calling goroutine does not count while it waits, and is not about to run then if it starts others.

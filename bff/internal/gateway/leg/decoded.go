@@ -1,0 +1,70 @@
+package leg
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
+)
+
+// Decoded is an interceptor for Conn by which calls are made with the reply of their method, decoded, even if the caller wants it
+// encoded: the interceptors of an embedding program may read it, and what they change counts.
+func Decoded(
+	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+) error {
+	message, isMessage := reply.(proto.Message)
+	if !isMessage || !passthrough.In(opts) {
+		return invoke(ctx, method, req, reply, cc, opts...)
+	}
+
+	typed, err := replyOf(method)
+	if err != nil {
+		// Nobody can read it either.
+		return invoke(ctx, method, req, reply, cc, opts...)
+	}
+
+	opts = slices.DeleteFunc(slices.Clone(opts), func(opt grpc.CallOption) bool { return passthrough.In([]grpc.CallOption{opt}) })
+	if err := invoke(ctx, method, req, typed, cc, opts...); err != nil {
+		return err
+	}
+
+	encoded, err := proto.Marshal(typed)
+	if err != nil {
+		return status.Errorf(codes.Internal, "encode the reply of %s: %v", method, err)
+	}
+
+	proto.Reset(message)
+	message.ProtoReflect().SetUnknown(encoded)
+
+	return nil
+}
+
+// replyOf returns a new reply of a method.
+func replyOf(method string) (proto.Message, error) {
+	name := strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", ".")
+
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+	if err != nil {
+		return nil, err
+	}
+
+	described, ok := found.(protoreflect.MethodDescriptor)
+	if !ok {
+		return nil, protoregistry.NotFound
+	}
+
+	reply, err := protoregistry.GlobalTypes.FindMessageByName(described.Output().FullName())
+	if err != nil {
+		return nil, err
+	}
+
+	return reply.New().Interface(), nil
+}
