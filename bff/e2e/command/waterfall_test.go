@@ -86,7 +86,8 @@ func TestDemoDrawsTheCallsOfAnOrderPage(t *testing.T) {
 	t.Parallel()
 
 	config := writeFile(t, "portico.yaml",
-		"policies: [{selector: orderpage.v1.OrderPageService.GetOrderPage, set: {rate_limits: [{requests: 1000}]}}]\n")
+		"cache: {disabled: true}\n"+
+			"policies: [{selector: orderpage.v1.OrderPageService.GetOrderPage, set: {rate_limits: [{requests: 1000}]}}]\n")
 	page := openDemo(t, startDevPrepared(t, binary, t.TempDir(), func(*exec.Cmd) {}, "--config", config))
 
 	choose(page, "path", "/v1/orders/"+shippedOrder+"/page")

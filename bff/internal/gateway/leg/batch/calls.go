@@ -24,6 +24,8 @@ const (
 	defaultQuiet = 10 * time.Millisecond
 	// maxQuiet is how many times it waits for so long, if something has happened meanwhile.
 	maxQuiet = 5
+	// maxWaking is the same while a goroutine that could add to it is about to run, which takes long on a busy machine.
+	maxWaking = 100
 	// batchesAtOnce bounds the batches of a request that are made at the same time.
 	batchesAtOnce = 10
 )

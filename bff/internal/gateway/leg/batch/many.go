@@ -91,7 +91,7 @@ func (g *calls) sendIfQuiet(b *batch) {
 	changes, waking := g.scope.Progress()
 	b.waited++
 
-	if (waking || changes != b.seen) && b.waited < maxQuiet {
+	if waking && b.waited < maxWaking || changes != b.seen && b.waited < maxQuiet {
 		b.seen = changes
 		b.timer.Reset(b.key.layer.quiet)
 
