@@ -72,9 +72,13 @@ type faultyPage struct {
 func (p *faultyPage) GetMyDashboard(ctx context.Context, req *dashboardv1.GetMyDashboardRequest) (*dashboardv1.Dashboard, error) {
 	page := &dashboardv1.Dashboard{}
 	s := scenarios()[req.GetOrderCount()]
+	// What fails before the branch beside it has begun ends nothing.
+	begun := make(chan struct{})
 
 	user := composite.Required("user", composite.Forward(p.users.GetUser, &userv1.GetUserRequest{UserId: "alice"}))
 	profile := composite.Optional("profile", func(ctx context.Context) error {
+		close(begun)
+
 		if s.kind == "optional" {
 			return composite.Forward(p.profiles.GetProfile, &profilev1.GetProfileRequest{UserId: "alice"})(ctx)
 		}
@@ -86,13 +90,15 @@ func (p *faultyPage) GetMyDashboard(ctx context.Context, req *dashboardv1.GetMyD
 		return ctx.Err()
 	})
 
-	return page, composite.Run(ctx, page, user, p.faulty(s, req.GetOrderCount()).After(user), profile)
+	return page, composite.Run(ctx, page, user, p.faulty(s, req.GetOrderCount(), begun).After(user), profile)
 }
 
-// faulty is the branch in which it happens.
-func (p *faultyPage) faulty(s scenario, count int32) *composite.Branch {
+// faulty is the branch in which it happens, once the one beside it has begun.
+func (p *faultyPage) faulty(s scenario, count int32, begun <-chan struct{}) *composite.Branch {
 	request := &orderv1.ListOrdersRequest{UserId: "alice", PageSize: count}
 	run := func(ctx context.Context) error {
+		<-begun
+
 		switch s.fault {
 		case "panic":
 			panic("secret of a branch")
