@@ -43,7 +43,7 @@ func TestStreamsThatWriteAreNoticed(t *testing.T) {
 
 	var written int
 
-	s := writingStream{ended{}, func() { written++ }}
+	s := tellingStream{ended{}, func() { written++ }}
 	for range 2 {
 		if err := s.RecvMsg(nil); err != io.EOF { //nolint:errorlint // It is passed on as it is.
 			t.Errorf("got %v", err)

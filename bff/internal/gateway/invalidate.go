@@ -48,11 +48,11 @@ func Calls(
 			open grpc.Streamer, opts ...grpc.CallOption,
 		) (grpc.ClientStream, error) {
 			stream, err := VerifyStream(ctx, desc, cc, method, open, opts...)
-			if err != nil || reads[method] {
-				return stream, err
+			if err != nil {
+				return nil, err
 			}
 
-			return writingStream{stream, responses.Wrote}, nil
+			return tellingStream{stream, responses.Wrote}, nil
 		}
 }
 
@@ -75,15 +75,16 @@ func safeMethods(routes []Route) map[string]bool {
 	return safe
 }
 
-// writingStream is a stream of a method that may change something. Each message that it receives may acknowledge that.
-type writingStream struct {
+// tellingStream is a stream. Each message that it receives may acknowledge a change, or tell of one, and a client that asks
+// afterwards must get it.
+type tellingStream struct {
 	grpc.ClientStream
 
 	wrote func()
 }
 
 // RecvMsg implements grpc.ClientStream.
-func (s writingStream) RecvMsg(m any) error {
+func (s tellingStream) RecvMsg(m any) error {
 	err := s.ClientStream.RecvMsg(m)
 	s.wrote()
 
