@@ -2,11 +2,8 @@ package leg
 
 import (
 	"context"
-	"slices"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
@@ -54,7 +51,7 @@ func Shared(methods map[string]Sharer) grpc.UnaryClientInterceptor {
 			return err
 		}
 
-		return deliver(method, message, data, encoded)
+		return passthrough.Deliver(method, data, message, encoded)
 	}
 }
 
@@ -72,20 +69,4 @@ func wanted(opts []grpc.CallOption) (encoded, plain bool) {
 	encoded = passthrough.In(opts)
 
 	return encoded, others == 0 || others == 1 && encoded
-}
-
-// deliver gives a caller the reply: decoded, or encoded among the unknown fields of its message.
-func deliver(method string, reply proto.Message, data []byte, encoded bool) error {
-	if encoded {
-		proto.Reset(reply)
-		reply.ProtoReflect().SetUnknown(slices.Clip(data))
-
-		return nil
-	}
-
-	if err := proto.Unmarshal(data, reply); err != nil {
-		return status.Errorf(codes.Internal, "decode the reply of %s: %v", method, err)
-	}
-
-	return nil
 }

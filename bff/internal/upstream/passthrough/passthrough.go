@@ -4,11 +4,14 @@ package passthrough
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	protocodec "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -74,6 +77,23 @@ func Decode(m proto.Message) error {
 
 	if err := proto.Unmarshal(encoding, m); err != nil {
 		return fmt.Errorf("unmarshal: %w", err)
+	}
+
+	return nil
+}
+
+// Deliver gives a caller of a method a reply of its own, of which others may have the same encoding: decoded, or encoded among the
+// unknown fields of its message. The error is a status.
+func Deliver(method string, raw []byte, reply proto.Message, encoded bool) error {
+	if encoded {
+		proto.Reset(reply)
+		reply.ProtoReflect().SetUnknown(slices.Clip(raw))
+
+		return nil
+	}
+
+	if err := proto.Unmarshal(raw, reply); err != nil {
+		return status.Errorf(codes.Internal, "decode the reply of %s: %v", method, err)
 	}
 
 	return nil

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -96,7 +95,9 @@ func (l *layer) unary(
 		return err
 	}
 
-	return deliver(rpc, raw, reply, opts)
+	message, _ := reply.(proto.Message)
+
+	return passthrough.Deliver(rpc, raw, message, passthrough.In(opts))
 }
 
 // encodedReply are the options of the calls that are made.
@@ -146,23 +147,6 @@ func isOfCaller(option grpc.CallOption) bool {
 	_, generated := option.(grpc.StaticMethodCallOption)
 
 	return !generated && !passthrough.In([]grpc.CallOption{option})
-}
-
-// deliver gives a caller a reply of its own.
-func deliver(rpc string, raw []byte, reply any, opts []grpc.CallOption) error {
-	message, _ := reply.(proto.Message)
-
-	if passthrough.In(opts) {
-		message.ProtoReflect().SetUnknown(raw)
-
-		return nil
-	}
-
-	if err := proto.Unmarshal(raw, message); err != nil {
-		return status.Errorf(codes.Internal, "reply of %s: %v", rpc, err)
-	}
-
-	return nil
 }
 
 // method finds out about a method. One that is not linked into the program may have side effects.
