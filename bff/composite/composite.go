@@ -54,15 +54,15 @@ func Run(ctx context.Context, page proto.Message, branches ...*Branch) error {
 	defer cancel()
 
 	group, groupCtx := errgroup.WithContext(budget)
-	fork := startAll(scope.From(ctx).Fork(), tasks)
+	fork := scope.From(ctx).Fork()
 
 	for i := range tasks {
-		if !tasks[i].skipped {
-			group.Go(tasks[i].within(groupCtx, cancel))
+		if len(tasks[i].after) == 0 {
+			tasks[i].start(groupCtx, group, fork)
 		}
 	}
 
-	if err := firstOf(fork.Wait(group.Wait), tasks); err != nil {
+	if err := fork.Wait(group.Wait); err != nil {
 		return blame(ctx, err)
 	}
 
@@ -80,14 +80,19 @@ func Run(ctx context.Context, page proto.Message, branches ...*Branch) error {
 type task struct {
 	*Branch
 	context.Context //nolint:containedctx // It is a context itself.
-	followers
 
-	cancel context.CancelFunc
-	field  protoreflect.FieldDescriptor
-	after  []*task
-	// done is closed when the task has ended, and err is what it ended with. Nil: no other task waits for it.
-	done chan struct{}
-	err  error
+	group *errgroup.Group
+	// fork and goroutine count the task among what can make calls, so that these are put into batches.
+	fork      *scope.Fork
+	goroutine scope.Goroutine
+
+	field protoreflect.FieldDescriptor
+	// next are the tasks that come after this one.
+	next []*task
+	// waits is how many tasks this one waits for, unless failed is one of them that has failed.
+	waits  atomic.Int32
+	failed atomic.Pointer[task]
+	err    error
 	// reply is what the branch forwards, once hasReply is true.
 	reply    forwarded
 	hasReply atomic.Bool
@@ -124,7 +129,8 @@ func tasksOf(to target, branches []*Branch) ([]task, error) {
 		}
 
 		t := &tasks[i]
-		t.Branch, t.field, t.err = b, field, ErrExited
+		t.Branch, t.field = b, field
+		t.waits.Store(int32(len(b.after)))
 
 		for _, other := range b.after {
 			j := slices.Index(branches[:i], other)
@@ -132,98 +138,74 @@ func tasksOf(to target, branches []*Branch) ([]task, error) {
 				return nil, misusef("branch %s comes after %s, which must be given before it", b.name, other.name)
 			}
 
-			if tasks[j].done == nil {
-				tasks[j].done = make(chan struct{})
-			}
-
-			t.after = append(t.after, &tasks[j])
-			tasks[j].follow(t)
+			tasks[j].next = append(tasks[j].next, t)
 		}
 	}
 
 	return tasks, nil
 }
 
-// within returns what runs the task in a context. cancel ends all tasks.
-func (t *task) within(ctx context.Context, cancel context.CancelFunc) func() error {
-	t.Context, t.cancel = ctx, cancel
+// start runs the task on a goroutine of its own, unless it is skipped.
+func (t *task) start(ctx context.Context, group *errgroup.Group, fork *scope.Fork) {
+	if t.skipped {
+		return
+	}
 
-	return t.run
+	t.Context, t.group, t.fork = ctx, group, fork
+
+	t.fork.Add(&t.goroutine)
+	t.goroutine.Ready()
+	t.group.Go(t.run)
 }
 
-// run runs the branch after those that it needs. It returns the error of a required one.
+// run runs the branch, unless one that it comes after has failed. It returns an error that ends the run.
 func (t *task) run() error {
 	defer t.end()
 
 	growStack()
-
-	t.err = t.wait()
 	t.goroutine.Begin()
 
-	if t.err == nil {
+	if failed := t.failed.Load(); failed != nil {
+		t.err = named(failed.name, failed.err)
+	} else {
 		t.err = ErrExited
 		t.err = t.call(t)
 	}
 
-	if t.err == nil || !t.required {
+	return t.fatal()
+}
+
+// fatal returns the error of a branch without which there is no page, or about the code of any.
+func (t *task) fatal() error {
+	if t.err == nil {
 		return nil
 	}
 
-	return named(t.name, t.err)
-}
+	if misuse := (*misuseError)(nil); errors.As(t.err, &misuse) {
+		return misuse
+	}
 
-// wait returns when all that the task comes after has succeeded, or why it did not.
-func (t *task) wait() error {
-	for _, other := range t.after {
-		select {
-		case <-other.done:
-		case <-t.Done():
-			return t.Err()
-		}
-
-		if other.err != nil {
-			return named(other.name, other.err)
-		}
+	if t.required {
+		return named(t.name, t.err)
 	}
 
 	return nil
 }
 
-// end tells those that come after the task. It ends the others if the task is required and has exited, which errgroup takes for
-// success.
+// end starts the tasks that wait for this one alone or, if it has failed, all that come after it.
 func (t *task) end() {
-	t.release()
-
-	if t.done != nil {
-		close(t.done)
+	if errors.Is(t.err, ErrExited) {
+		// errgroup takes the end of a goroutine for success.
+		t.group.Go(t.fatal)
 	}
 
-	if t.required && errors.Is(t.err, ErrExited) {
-		t.cancel()
+	for _, next := range t.next {
+		if t.err == nil && next.waits.Add(-1) == 0 || t.err != nil && next.failed.CompareAndSwap(nil, t) {
+			next.start(t.Context, t.group, t.fork)
+		}
 	}
 
 	t.goroutine.End()
-}
-
-// firstOf returns the first error of a required branch, or one that the group does not see: of a required branch that has exited,
-// or about the code of an optional one.
-func firstOf(first error, tasks []task) error {
-	for i := range tasks {
-		t := &tasks[i]
-		if t.err == nil {
-			continue
-		}
-
-		if misuse := (*misuseError)(nil); errors.As(t.err, &misuse) {
-			return misuse
-		}
-
-		if t.required && errors.Is(t.err, ErrExited) {
-			return named(t.name, t.err)
-		}
-	}
-
-	return first
 }
 
 // withReserve brings the deadline of the context, if it has one, forward.
@@ -232,7 +214,7 @@ func withReserve(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithDeadline(ctx, deadline.Add(-reserve))
 	}
 
-	return context.WithCancel(ctx)
+	return ctx, func() {}
 }
 
 // blame adds the error of the context to one that came of its end. A gRPC call reports that end as a status, which errors.Is

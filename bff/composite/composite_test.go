@@ -191,6 +191,21 @@ func TestAfterAFailure(t *testing.T) {
 	}
 }
 
+// A branch does not wait for the others that it comes after, once one of them is missing.
+func TestAfterAFailureBesideASlowBranch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		fails := composite.Optional("fails", fail(10*time.Millisecond, errBroken))
+		slow := composite.Required("slow", succeed(time.Hour))
+
+		_, err := run(t.Context(), fails, slow, composite.Required("profile", succeed(0)).After(slow, fails))
+		if !errors.Is(err, errBroken) || time.Since(start) != 10*time.Millisecond {
+			t.Errorf("error %v after %s", err, time.Since(start))
+		}
+	})
+}
+
 func TestMisuse(t *testing.T) {
 	t.Parallel()
 
@@ -400,6 +415,13 @@ func TestGoexitIsAnError(t *testing.T) {
 	_, err := run(t.Context(), composite.Required("leaves", leave), composite.Required("waits", wait))
 	if !errors.Is(err, composite.ErrExited) {
 		t.Errorf("error = %v", err)
+	}
+
+	leaves := composite.Optional("leaves", leave)
+
+	missing, err := run(t.Context(), leaves, composite.Optional("user", wait).After(leaves), composite.Required("fine", succeed(0)))
+	if diff := cmp.Diff([]string{"leaves", "user"}, names(missing)); err != nil || diff != "" {
+		t.Errorf("error %v, missing:\n%s", err, diff)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
 // ErrExited is the error of a branch that ended its goroutine with runtime.Goexit instead of returning.
@@ -41,24 +43,11 @@ func contained(run func() error) (err error) {
 func named(name string, err error) error {
 	wrapped := fmt.Errorf("branch %s: %w", name, err)
 
+	// Of a merely wrapped status, status.FromError makes one whose message is all of the text, and clients may read the message.
 	var carrier interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &carrier) && carrier.GRPCStatus() != nil {
-		return &statusError{error: wrapped, status: carrier.GRPCStatus()}
+		return problem.WithCause(carrier.GRPCStatus(), wrapped)
 	}
 
 	return wrapped
 }
-
-// statusError keeps the message of a status as the branch returned it. Of a merely wrapped status, status.FromError makes one whose
-// message is all of the text of the error, and that message may be for a client to read.
-type statusError struct {
-	error
-
-	status *status.Status
-}
-
-// GRPCStatus implements the interface that status.FromError looks for.
-func (e *statusError) GRPCStatus() *status.Status { return e.status }
-
-// Unwrap makes errors.Is and errors.As see what is wrapped.
-func (e *statusError) Unwrap() error { return e.error }

@@ -2,7 +2,6 @@ package composite
 
 import (
 	"context"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,14 +15,9 @@ import (
 // The function gets the index of its item, so that it can write what it fetches to an element of a slice of its own. A function
 // that waits for a call that is made for several items (portico.v1.Batch) does not count in the limit meanwhile.
 func Each[T any](ctx context.Context, items []T, limit int, call func(ctx context.Context, i int, item T) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-
 	group, ctx := errgroup.WithContext(ctx)
 	current := scope.From(ctx)
 	fork, slots := current.Fork(), current.Slots(limit)
-
-	var exited atomic.Bool
 
 	for i, item := range items {
 		own, slot, err := slots.Acquire(ctx)
@@ -38,15 +32,14 @@ func Each[T any](ctx context.Context, items []T, limit int, call func(ctx contex
 		group.Go(func() error {
 			goroutine.Begin()
 
-			returned := false
+			exited := true
 
-			// By runtime.Goexit, which errgroup takes for success.
 			defer func() {
 				slot.Release()
 
-				if !returned {
-					exited.Store(true)
-					cancel()
+				if exited {
+					// errgroup takes the end of a goroutine for success.
+					group.Go(func() error { return ErrExited })
 				}
 
 				goroutine.End()
@@ -59,15 +52,11 @@ func Each[T any](ctx context.Context, items []T, limit int, call func(ctx contex
 
 				return call(own, i, item)
 			})
-			returned = true
+			exited = false
 
 			return err
 		})
 	}
 
-	if err := fork.Wait(group.Wait); !exited.Load() {
-		return err
-	}
-
-	return ErrExited
+	return fork.Wait(group.Wait)
 }

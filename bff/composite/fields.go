@@ -6,34 +6,23 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// skipUnasked skips the tasks that fill a field of the page that nobody asks for (AIP-157), unless another that runs comes after
-// them. The others run with the context, in which pages are parts of this one, and are filled completely.
+// skipUnasked skips the tasks whose field nobody asks for (AIP-157), unless another that runs comes after them. The others run with
+// the context, in which pages are parts of this one, and are filled completely.
 func skipUnasked(ctx context.Context, page proto.Message, tasks []task) context.Context {
 	asked := askedOf(ctx, page)
 	if asked == nil {
 		return ctx
 	}
 
-	fields := page.ProtoReflect().Descriptor().Fields()
-	needed := make(map[*task]bool, len(tasks))
-
 	// Those that come after others are behind them.
-	for i := len(tasks) - 1; i >= 0; i-- {
+	for i := range slices.Backward(tasks) {
 		t := &tasks[i]
-
-		if !needed[t] && fields.ByName(protoreflect.Name(t.name)) != nil && !slices.Contains(asked.Fields, t.name) {
-			t.skipped, t.err = true, nil
-			continue
-		}
-
-		for _, other := range t.after {
-			needed[other] = true
-		}
+		needed := slices.ContainsFunc(t.next, func(next *task) bool { return !next.skipped })
+		t.skipped = !needed && !slices.Contains(asked.Fields, t.name)
 	}
 
 	return context.WithValue(ctx, partKey{}, true)
