@@ -138,50 +138,34 @@ func (t *task) listIn(reply protoreflect.MessageDescriptor) (list protowire.Numb
 func (f *forwarded) sizeAs(number protowire.Number) (size int, err error) {
 	tag := protowire.SizeTag(number)
 
-	err = f.elements(func(element []byte) { size += tag + protowire.SizeBytes(len(element)) })
+	for element, err := range passthrough.Values(f.encoding, f.list) {
+		if err != nil {
+			return 0, err
+		}
+
+		size += tag + protowire.SizeBytes(len(element))
+	}
+
 	if f.list == 0 {
 		size = tag + protowire.SizeBytes(len(f.encoding))
 	}
 
-	return size, err
+	return size, nil
 }
 
-// append appends the reply as a field of that number.
+// append appends the reply as a field of that number. Its encoding is valid, as sizeAs has found.
 func (f *forwarded) append(out []byte, number protowire.Number) []byte {
 	if f.list == 0 {
 		return protowire.AppendBytes(protowire.AppendTag(out, number, protowire.BytesType), f.encoding)
 	}
 
-	// sizeAs has checked the encoding.
-	_ = f.elements(func(element []byte) {
-		out = protowire.AppendBytes(protowire.AppendTag(out, number, protowire.BytesType), element)
-	})
-
-	return out
-}
-
-// elements calls the function for each element of the list, if it is one. The error is about the encoding of the reply.
-func (f *forwarded) elements(yield func(element []byte)) error {
-	for wire := f.encoding; len(wire) > 0; {
-		number, kind, n := protowire.ConsumeTag(wire)
-		if n < 0 {
-			return protowire.ParseError(n)
+	for element, err := range passthrough.Values(f.encoding, f.list) {
+		if err == nil {
+			out = protowire.AppendBytes(protowire.AppendTag(out, number, protowire.BytesType), element)
 		}
-
-		value := protowire.ConsumeFieldValue(number, kind, wire[n:])
-		if value < 0 {
-			return protowire.ParseError(value)
-		}
-
-		if number == f.list && kind == protowire.BytesType {
-			element, _ := protowire.ConsumeBytes(wire[n:])
-			yield(element)
-		}
-
-		wire = wire[n+value:]
 	}
 
-	return nil
+	return out
 }
 
 // misuseError is an error of the composite's own code. It is the error of Run even if the branch is optional: as a missing part it

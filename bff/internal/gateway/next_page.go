@@ -4,11 +4,11 @@ import (
 	"net/url"
 	"strings"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/schema"
+	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
 // pages is how the next page of a route's results is asked for.
@@ -74,23 +74,10 @@ func (p *pages) query(raw, token string) string {
 func textIn(m protoreflect.Message, field protoreflect.FieldDescriptor) string {
 	text := m.Get(field).String()
 
-	for wire := m.GetUnknown(); len(wire) > 0; {
-		number, kind, n := protowire.ConsumeTag(wire)
-		if n < 0 {
-			break
-		}
-
-		size := protowire.ConsumeFieldValue(number, kind, wire[n:])
-		if size < 0 {
-			break
-		}
-
-		if number == field.Number() && kind == protowire.BytesType {
-			value, _ := protowire.ConsumeBytes(wire[n:])
+	for value, err := range passthrough.Values(m.GetUnknown(), field.Number()) {
+		if err == nil {
 			text = string(value)
 		}
-
-		wire = wire[n+size:]
 	}
 
 	return text
