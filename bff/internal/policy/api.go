@@ -49,7 +49,8 @@ func Read(services []protoreflect.ServiceDescriptor, rules schema.Rules, default
 			switch {
 			case len(routes) > 0 || len(faults) > 0 && !own.Internal:
 			case Service(service).GetComposite():
-				api.Faults = append(api.Faults, batchFaults(method)...)
+				_, faults := batchOf(schema.Unrouted(method))
+				api.Faults = append(api.Faults, faults...)
 			default:
 				r := schema.Unrouted(method)
 				p, faults := Compile(r, own)

@@ -7,13 +7,11 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/portico-gateway/portico/bff/internal/hint"
 	"github.com/portico-gateway/portico/bff/internal/schema"
-	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // Batch says how calls for single items become one call (https://google.aip.dev/231).
@@ -45,7 +43,7 @@ const (
 // BatchOf returns how calls of the method become one. It is nil if the method says nothing about it, or something wrong, for which
 // Read has the faults.
 func BatchOf(method protoreflect.MethodDescriptor) *Batch {
-	compiled, faults := batchOf(method, ownBatch(method))
+	compiled, faults := batchOf(schema.Unrouted(method))
 	if len(faults) > 0 {
 		return nil
 	}
@@ -53,16 +51,9 @@ func BatchOf(method protoreflect.MethodDescriptor) *Batch {
 	return compiled
 }
 
-func ownBatch(method protoreflect.MethodDescriptor) *porticov1.Batch {
-	own, _ := proto.GetExtension(method.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
-
-	return own.GetBatch()
-}
-
 // batch completes the option. It is for one method, so that a default cannot have it.
 func (c *compiler) batch() {
-	in := c.own.GetBatch()
-	if in == nil {
+	if c.own.GetBatch() == nil {
 		if c.Effective.GetBatch() != nil && c.route.Bound() {
 			c.faultf("batch", "must be set for a method itself, and not as a default")
 		}
@@ -72,60 +63,40 @@ func (c *compiler) batch() {
 		return
 	}
 
-	_, faults := batchOf(c.method, in)
-	for _, fault := range faults {
-		c.faultf(fault.field, "%w", fault.err)
-	}
-
-	c.Effective.GetBatch().MaxSize = cmp.Or(in.GetMaxSize(), defaultBatchSize)
+	compiled, faults := batchOf(c.route)
+	c.faults = append(c.faults, faults...)
+	c.Effective.GetBatch().MaxSize = int32(compiled.MaxSize)
 }
 
-// batchFaults returns what is wrong with the option of a method that has no route.
-func batchFaults(method protoreflect.MethodDescriptor) []*Fault {
-	_, faults := batchOf(method, ownBatch(method))
-	out := make([]*Fault, 0, len(faults))
-
-	for _, fault := range faults {
-		out = append(out, &Fault{Route: schema.Unrouted(method), Field: fault.field, Err: fault.err})
-	}
-
-	return out
-}
-
-const fieldBatchMethod = "batch.method"
-
-// batchFault is what is wrong with a field of the option.
-type batchFault struct {
-	field string
-	err   error
-}
-
-// batchOf compiles the option of a method. It returns nil if there is none.
-func batchOf(method protoreflect.MethodDescriptor, in *porticov1.Batch) (*Batch, []batchFault) {
+// batchOf compiles the option of the method of a route. It returns nil if there is none.
+func batchOf(r schema.Route) (_ *Batch, faults []*Fault) {
+	in := Own(r.Descriptor).GetBatch()
 	if in == nil {
 		return nil, nil
 	}
 
-	var faults []batchFault
-
-	if n := in.GetMaxSize(); n != 0 && (n < 2 || n > maxBatchSize) {
-		faults = append(faults, batchFault{"batch.max_size", fmt.Errorf("%d is not between 2 and %d", n, maxBatchSize)})
-	}
-
 	b := &Batch{MaxSize: int(cmp.Or(in.GetMaxSize(), defaultBatchSize))}
-
-	many, err := manyOf(method, in.GetMethod())
-	if err != nil {
-		return b, append(faults, batchFault{fieldBatchMethod, err})
-	}
-
-	b.Method = many
-
-	for _, err := range []error{b.request(method.Input()), b.response(method)} {
+	add := func(field string, err error) {
 		if err != nil {
-			faults = append(faults, batchFault{fieldBatchMethod, err})
+			faults = append(faults, &Fault{Route: r, Field: field, Err: err})
 		}
 	}
+
+	if n := in.GetMaxSize(); n != 0 && (n < 2 || n > maxBatchSize) {
+		add("batch.max_size", fmt.Errorf("%d is not between 2 and %d", n, maxBatchSize))
+	}
+
+	const method = "batch.method"
+
+	var err error
+	if b.Method, err = manyOf(r.Descriptor, in.GetMethod()); err != nil {
+		add(method, err)
+
+		return b, faults
+	}
+
+	add(method, b.request(r.Descriptor.Input()))
+	add(method, b.response(r.Descriptor))
 
 	return b, faults
 }

@@ -28,11 +28,10 @@ type Defaults struct {
 
 // Compile makes the policy of a route. The faults are all that is wrong with it, a *Fault each.
 func Compile(r schema.Route, defaults Defaults) (Policy, []*Fault) {
-	own, _ := proto.GetExtension(r.Descriptor.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
 	defaults.Internal = defaults.Internal || !r.Bound()
 	declared, set := merged(r.Descriptor, defaults)
 	c := compiler{
-		Policy: Policy{Effective: set}, own: own, route: r, method: r.Descriptor, request: r.Descriptor.Input(),
+		Policy: Policy{Effective: set}, own: Own(r.Descriptor), route: r, method: r.Descriptor, request: r.Descriptor.Input(),
 		internal: defaults.Internal,
 	}
 	c.widened(declared.GetCache(), set.GetCache())
@@ -54,6 +53,13 @@ func Service(service protoreflect.ServiceDescriptor) *porticov1.ServicePolicy {
 	return &porticov1.ServicePolicy{}
 }
 
+// Own returns the options of a method, without defaults of any kind. Nil: it has none.
+func Own(method protoreflect.MethodDescriptor) *porticov1.MethodPolicy {
+	own, _ := proto.GetExtension(method.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
+
+	return own
+}
+
 // merged is the method's policy with the service's defaults for the fields that it leaves out, the general ones for those that both
 // leave out. The second one has the overrides over all of them.
 func merged(method protoreflect.MethodDescriptor, defaults Defaults) (declared, set *porticov1.MethodPolicy) {
@@ -69,9 +75,7 @@ func merged(method protoreflect.MethodDescriptor, defaults Defaults) (declared, 
 		override(out, Service(service).GetDefaults())
 	}
 
-	if own, ok := proto.GetExtension(method.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy); ok {
-		override(out, own)
-	}
+	override(out, Own(method))
 
 	set = &porticov1.MethodPolicy{}
 	override(set, out)
@@ -103,7 +107,7 @@ func override(dst, src *porticov1.MethodPolicy) {
 type compiler struct {
 	Policy
 
-	// own are the method's own options, without defaults of any kind.
+	// own are the method's own options.
 	own     *porticov1.MethodPolicy
 	route   schema.Route
 	method  protoreflect.MethodDescriptor

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"net/http"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
-	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 var errDeleteBody = errors.New("body: there is none in a request with DELETE; protoc-gen-portico-gateway lets it have one with" +
@@ -98,11 +96,4 @@ func parts(err error) []error {
 	}
 
 	return []error{err}
-}
-
-// own are the options of a method itself.
-func own(method protoreflect.MethodDescriptor) *porticov1.MethodPolicy {
-	options, _ := proto.GetExtension(method.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
-
-	return options
 }

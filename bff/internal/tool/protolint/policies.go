@@ -103,7 +103,7 @@ func (l *linter) access() {
 // saysAccess reports whether any method of a service says who may call it.
 func saysAccess(service protoreflect.ServiceDescriptor) bool {
 	for i := range service.Methods().Len() {
-		if own(service.Methods().Get(i)).GetAccess() != nil {
+		if policy.Own(service.Methods().Get(i)).GetAccess() != nil {
 			return true
 		}
 	}
