@@ -44,7 +44,7 @@ func (g *Guard) Stream(
 		return s, nil
 	}
 
-	if err := s.open(nil); err != nil {
+	if _, err := s.open(nil); err != nil {
 		return nil, err
 	}
 
@@ -64,19 +64,19 @@ type stream struct {
 	end func(cause error)
 }
 
-// open checks a message and opens the stream, if it is not open. A message that is refused ends the stream.
-func (s *stream) open(m any) error {
+// open checks a message, and returns the stream, which it opens if it is not open. A message that is refused ends the stream.
+func (s *stream) open(m any) (grpc.ClientStream, error) {
 	if err := refusal(s.callee.check(s.ctx, m)); err != nil {
 		s.end(err)
-		return err
+		return nil, err
 	}
 
-	_, err := s.start()
+	inner, err := s.start()
 	if err != nil {
 		s.end(err)
 	}
 
-	return err
+	return inner, err
 }
 
 // wait returns the stream when the sender has opened it.
@@ -98,11 +98,7 @@ func (s *stream) Context() context.Context { return s.ctx }
 
 // SendMsg implements grpc.ClientStream.
 func (s *stream) SendMsg(m any) error {
-	if err := s.open(m); err != nil {
-		return err
-	}
-
-	inner, err := s.start()
+	inner, err := s.open(m)
 	if err != nil {
 		return err
 	}
@@ -115,7 +111,7 @@ func (s *stream) CloseSend() error {
 	select {
 	case <-s.opened:
 	default:
-		if err := s.open(nil); err != nil {
+		if _, err := s.open(nil); err != nil {
 			return err
 		}
 	}
