@@ -11,7 +11,6 @@ import (
 	googlejson "google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/config"
@@ -35,12 +34,7 @@ type binding struct {
 
 // bindingOf finds the route in the protos that are linked; nil if it is not there.
 func bindingOf(rpc, method, template string) *binding {
-	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(strings.ReplaceAll(rpc, "/", ".")))
-	if err != nil {
-		return nil
-	}
-
-	descriptor, ok := found.(protoreflect.MethodDescriptor)
+	descriptor, ok := schema.LinkedMethod(rpc)
 	if !ok {
 		return nil
 	}

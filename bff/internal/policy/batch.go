@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/portico-gateway/portico/bff/internal/hint"
 	"github.com/portico-gateway/portico/bff/internal/schema"
@@ -125,12 +124,10 @@ func manyOf(method protoreflect.MethodDescriptor, name string) (protoreflect.Met
 	}
 
 	for _, m := range []protoreflect.MethodDescriptor{method, many} {
-		options, _ := m.Options().(*descriptorpb.MethodOptions)
-
 		switch {
 		case m.IsStreamingClient() || m.IsStreamingServer():
 			return nil, fmt.Errorf("%s streams, but both methods must return a single message", m.Name())
-		case options.GetIdempotencyLevel() != descriptorpb.MethodOptions_NO_SIDE_EFFECTS:
+		case !schema.ReadOnly(m):
 			return nil, fmt.Errorf("%s must have idempotency_level = NO_SIDE_EFFECTS", m.Name())
 		}
 	}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"iter"
+	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -29,4 +30,18 @@ func LinkedMethods() iter.Seq[protoreflect.MethodDescriptor] {
 			return true
 		})
 	}
+}
+
+// LinkedMethod returns the method that gRPC calls by this name, "/user.v1.UserService/GetUser", if it is linked into the program.
+func LinkedMethod(rpc string) (_ protoreflect.MethodDescriptor, ok bool) {
+	name := protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(rpc, "/"), "/", "."))
+
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
+	if err != nil {
+		return nil, false
+	}
+
+	method, ok := found.(protoreflect.MethodDescriptor)
+
+	return method, ok
 }

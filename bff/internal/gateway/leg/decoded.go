@@ -3,15 +3,14 @@ package leg
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
@@ -25,8 +24,8 @@ func Decoded(
 		return invoke(ctx, method, req, reply, cc, opts...)
 	}
 
-	typed, err := replyOf(method)
-	if err != nil {
+	typed, known := replyOf(method)
+	if !known {
 		// Nobody can read it either.
 		return invoke(ctx, method, req, reply, cc, opts...)
 	}
@@ -47,24 +46,17 @@ func Decoded(
 	return nil
 }
 
-// replyOf returns a new reply of a method.
-func replyOf(method string) (proto.Message, error) {
-	name := strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", ".")
+// replyOf returns a new reply of a method, if that is linked into the program.
+func replyOf(method string) (reply proto.Message, known bool) {
+	described, known := schema.LinkedMethod(method)
+	if !known {
+		return nil, false
+	}
 
-	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+	found, err := protoregistry.GlobalTypes.FindMessageByName(described.Output().FullName())
 	if err != nil {
-		return nil, err
+		return nil, false
 	}
 
-	described, ok := found.(protoreflect.MethodDescriptor)
-	if !ok {
-		return nil, protoregistry.NotFound
-	}
-
-	reply, err := protoregistry.GlobalTypes.FindMessageByName(described.Output().FullName())
-	if err != nil {
-		return nil, err
-	}
-
-	return reply.New().Interface(), nil
+	return found.New().Interface(), true
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 
@@ -20,6 +19,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/mock"
 )
 
@@ -104,9 +104,9 @@ func (s *Server) handle(_ any, stream grpc.ServerStream) error {
 	call := Call{}
 	call.Method, _ = grpc.MethodFromServerStream(stream)
 
-	method, err := find(call.Method)
-	if err != nil {
-		return err
+	method, ok := schema.LinkedMethod(call.Method)
+	if !ok {
+		return status.Errorf(codes.Unimplemented, "%s is no method", call.Method)
 	}
 
 	for {
@@ -125,21 +125,6 @@ func (s *Server) handle(_ any, stream grpc.ServerStream) error {
 	s.mu.Unlock()
 
 	return stream.SendMsg(s.Answer(method))
-}
-
-func find(name string) (protoreflect.MethodDescriptor, error) {
-	found, err := protoregistry.GlobalFiles.FindDescriptorByName(
-		protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(name, "/"), "/", ".")))
-	if err != nil {
-		return nil, status.Error(codes.Unimplemented, err.Error())
-	}
-
-	method, ok := found.(protoreflect.MethodDescriptor)
-	if !ok {
-		return nil, status.Errorf(codes.Unimplemented, "%s is no method", name)
-	}
-
-	return method, nil
 }
 
 // NewMessage is an empty message, of the linked type if there is one.
