@@ -41,7 +41,7 @@ func (r *Route) fields(codec *protojson.Codec) *binding.Fields {
 		}
 	}
 
-	read := make([]string, 0)
+	var read []string
 	for _, path := range r.neededFields() {
 		read = append(read, path.TextNames())
 	}

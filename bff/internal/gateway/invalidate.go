@@ -22,20 +22,14 @@ import (
 func Calls(
 	routes []Route, methods map[string]*policy.Method, responses *cache.Cache,
 ) (grpc.UnaryClientInterceptor, grpc.StreamClientInterceptor) {
-	policies, reads := map[string]policy.Policy{}, safeMethods(routes)
-
-	for rpc, m := range methods {
-		if len(m.Policy.Invalidates) > 0 {
-			policies[rpc] = m.Policy
-		}
-	}
+	reads := safeMethods(routes)
 
 	return func(
 			ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 			invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 		) error {
-			if changes, ok := policies[method]; ok {
-				invoke = invalidating(changes, responses, invoke)
+			if m := methods[method]; m != nil && len(m.Policy.Invalidates) > 0 {
+				invoke = invalidating(m.Policy, responses, invoke)
 			}
 
 			if !reads[method] {
