@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Branch is a part of a page, made by Required or Optional. It is immutable: After and Within return a branch of their own, so that
-// no two branches can wait for each other.
+// Branch fills a part of a page. Required and Optional make one. It is immutable and safe for concurrent use: After and Within
+// return another branch, so that no two branches can wait for each other.
 type Branch struct {
 	name     string
 	required bool
@@ -16,22 +16,22 @@ type Branch struct {
 	run      func(context.Context) error
 }
 
-// Required makes a branch without which there is no page: its error cancels the others and is what Run returns.
+// Required returns a branch without which there is no page: its error cancels the others and is what Run returns.
 //
-// The name is that of the field of the page that the branch fills, as in the proto; no other branch fills it. The function runs on
-// a goroutine of its own. It may write to the page and to variables that no other branch uses, except one that comes after it. It
-// must return soon after its context has ended, because Run waits for it.
+// The name is that of the field of the page that the branch fills, as in the proto ("display_name"); no other branch fills it. The
+// function runs on a goroutine of its own. It may write to that field, and to variables that no other branch uses, except those
+// that come after it. It must return soon after its context has ended, because Run waits for it.
 func Required(name string, run func(context.Context) error) *Branch {
 	return &Branch{name: name, required: true, run: run}
 }
 
-// Optional makes a branch that a page can do without. The rest is as for Required.
+// Optional returns a branch that a page can do without: its error is an entry of the page. The rest is as for Required.
 func Optional(name string, run func(context.Context) error) *Branch {
 	return &Branch{name: name, run: run}
 }
 
-// After returns the branch as one that starts when the others have succeeded, and sees what they wrote. If one of them is missing,
-// this one is missing as well.
+// After returns a branch that starts when the others have succeeded, and sees what they wrote. If one of them fails, so does this
+// one, with the same error. Run gets them before this one, since it is an error if one of them is not among its branches.
 func (b *Branch) After(others ...*Branch) *Branch {
 	c := *b
 	c.after = slices.Concat(b.after, others)
@@ -39,7 +39,7 @@ func (b *Branch) After(others ...*Branch) *Branch {
 	return &c
 }
 
-// Within returns the branch as one that has at most so much time from its start. Without it, a branch has the time of the request.
+// Within returns a branch that has at most so much time, from its start. With zero or less it has the time of the request.
 func (b *Branch) Within(timeout time.Duration) *Branch {
 	c := *b
 	c.timeout = timeout

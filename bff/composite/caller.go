@@ -7,21 +7,21 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Principal is who calls.
+// Principal is the caller of a request, as the gateway has authenticated it.
 type Principal struct {
 	// Subject identifies the caller, in 1 to 255 characters of printable ASCII. Empty: the caller is anonymous.
 	Subject string
-	// Issuer is who vouches for it: the issuer of a token. Callers with the same subject and different issuers share no cached
-	// responses and no limits.
+	// Issuer is who vouches for the caller: the issuer of a token. Callers with the same subject and different issuers share no
+	// cached responses and no limits.
 	Issuer string
-	// Scopes are what the caller was granted, and Roles what it is: printable ASCII without spaces.
+	// Scopes and Roles are those of the caller, each in printable ASCII without spaces.
 	Scopes, Roles []string
 	// Tenant is the customer that the caller belongs to. Empty: none.
 	Tenant string
 }
 
-// Caller returns who calls, for the context of a method of a composite or one made of it. It is anonymous outside of a request. The
-// backends that the composite calls get the same caller from the gateway; nothing has to be passed on.
+// Caller returns the caller of the request that a context belongs to: that of a method of a composite, or one derived from it. It
+// is anonymous outside of a request. Backends get the same caller from the gateway; a composite need not pass it on.
 func Caller(ctx context.Context) Principal {
 	p := reqinfo.From(ctx).Principal
 

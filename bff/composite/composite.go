@@ -21,22 +21,24 @@ import (
 // timeouts of routes, which are hundreds of milliseconds.
 const reserve = 20 * time.Millisecond
 
-// Run runs the branches of a page, each as soon as those that it comes after have succeeded, and returns when all of them have
-// returned. The page is the response: calls that make no part of it need no Run, but Each or errgroup.
+// Run runs the branches of a page, each as soon as those that it comes after have succeeded. It returns when all of them have
+// returned, even if ctx has ended. The page is the response: calls that make no part of it need no Run, but Each or errgroup.
 //
-// If the page is the response and the client asks for some of its fields (by the query parameter "fields"), branches that fill
-// other fields do not run, unless one that runs comes after them.
+// If the client asks for some fields of the response (by the query parameter "fields"), the branches for its other fields do not
+// run, unless one that runs comes after them.
 //
-// The page gets a portico.v1.PartialError for each optional branch that has failed, in the order of the branches, in the one field
-// of it that has that type; with optional branches, there must be one. Each failure is also on the record of the request whose
-// context ctx is or comes from: it is in the log, once, and no cache takes the page for complete. A branch that can put something
-// in place of what is missing does so itself, and succeeds.
+// The page gets a portico.v1.PartialError for each optional branch that has failed, in the order of the branches, in its field of
+// the type repeated portico.v1.PartialError; with optional branches, it must have one. Each failure is also in the log of the
+// request, once, and no cache takes the page for complete. A branch that can put something in place of what is missing does so
+// itself, and returns nil.
 //
 // The error is that of the required branch that failed first; the page is then worth nothing. It names the branch, and errors.Is,
-// errors.As and status.FromError see through to what the branch returned. If the branch failed because ctx ended, it is also the
-// error of ctx. A client reads the message of a gRPC status only where its code is about the request, and never that of another
-// error. Mistakes of the composite's own code, such as a branch that is not named after a field, are an error even if the branch is
-// optional.
+// errors.As and status.FromError see what the branch returned: a *PanicError if it panicked, ErrExited if it did not return. If the
+// branch failed because ctx ended, it is also the error of ctx. A client reads the message of a gRPC status only where its code is
+// about the request, and never that of another error.
+//
+// Mistakes of the composite's own code, such as a branch that is not named after a field of the page, are an error of Run even if
+// the branch is optional.
 func Run(ctx context.Context, page proto.Message, branches ...*Branch) error {
 	to, err := targetOf(page, branches)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// ErrExited is the error of a branch that ended its goroutine with runtime.Goexit instead of returning.
+// ErrExited is the error of a function that ended its goroutine with runtime.Goexit instead of returning.
 var ErrExited = errors.New("branch ended without returning")
 
-// PanicError is the error of a branch that panicked.
+// PanicError is the error of a function that panicked.
 type PanicError struct {
 	// Value is what it panicked with.
 	Value any
@@ -25,7 +25,7 @@ type PanicError struct {
 // Error implements error.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// GRPCStatus makes the panic an internal error without a word about its value, which nobody chose with a client in mind.
+// GRPCStatus returns an INTERNAL status without the value, which is not for clients.
 func (e *PanicError) GRPCStatus() *status.Status { return status.New(codes.Internal, "panic") }
 
 // contained runs a function and makes a panic its error.

@@ -8,12 +8,14 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 )
 
-// Each calls the function for every item of a list, for at most limit of them at a time, and returns when all calls have
-// returned. The first error ends the context of the others, starts no more of them, and is what Each returns; a panic is an
-// error. A limit of zero or less is none.
+// Each calls the function for every item of a list, each on a goroutine of its own and at most limit of them at a time, and returns
+// when all calls have returned. With a limit of zero or less, all are made at the same time.
 //
-// The function gets the index of its item, so that it can write what it fetches to an element of a slice of its own. A function
-// that waits for a call that is made for several items (portico.v1.Batch) does not count in the limit meanwhile.
+// The first error ends the context of the other calls, no more are started, and it is what Each returns: a *PanicError if a call
+// panicked, ErrExited if it did not return, or that of ctx if it ended before all were started.
+//
+// The function gets the index of its item, so that it can write what it fetches to an element of a slice that no other call writes
+// to. A call that waits to be made for several items (portico.v1.Batch) does not count in the limit meanwhile.
 func Each[T any](ctx context.Context, items []T, limit int, call func(ctx context.Context, i int, item T) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	current := scope.From(ctx)

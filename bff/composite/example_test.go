@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/portico-gateway/portico/bff/composite"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -49,6 +53,44 @@ func ExampleRun() {
 	// Output:
 	// Ada usr_ada
 	// without orders INTERNAL something went wrong on our side
+}
+
+// The reply becomes a field of the page as it comes. The gateway writes JSON from there; to read it in Go, decode the page.
+func ExampleForward() {
+	// In a composite, this is a method of a generated client.
+	getUser := func(_ context.Context, req *userv1.GetUserRequest, _ ...grpc.CallOption) (*userv1.User, error) {
+		return &userv1.User{UserId: req.GetUserId(), DisplayName: "Ada"}, nil
+	}
+
+	page := &dashboardv1.Dashboard{}
+
+	err := composite.Run(context.Background(), page,
+		composite.Required("user", composite.Forward(getUser, &userv1.GetUserRequest{UserId: "usr_ada"})))
+	fmt.Println(page.GetUser(), err)
+
+	err = composite.Decode(page)
+	fmt.Println(page.GetUser().GetDisplayName(), err)
+
+	// Output:
+	// <nil> <nil>
+	// Ada <nil>
+}
+
+// A page that belongs to the caller is for callers with credentials.
+func ExampleCaller() {
+	page := func(ctx context.Context) error {
+		caller := composite.Caller(ctx)
+		if caller.Anonymous() {
+			return status.Error(codes.Unauthenticated, "no caller")
+		}
+
+		fmt.Println("the page of", caller.Subject)
+
+		return nil
+	}
+
+	fmt.Println(page(context.Background()))
+	// Output: rpc error: code = Unauthenticated desc = no caller
 }
 
 // A list of calls, two at a time.

@@ -12,25 +12,25 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
-// Forward returns a function for a branch that only passes the reply of a call on: it becomes the field of the page that the branch
-// is named after, without being decoded. The call is a method of a generated client:
+// Forward returns a function for Required or Optional that passes a reply on without decoding it: the reply becomes the field of
+// the page that the branch is named after. The call is a method of a generated client:
 //
 //	composite.Required("user", composite.Forward(s.users.GetUser, &userv1.GetUserRequest{UserId: id}))
 //
-// The field has the type of the reply, or is a list of the messages that the reply has one list of, whose other fields are left
-// out. Anything else is an error of Run, as are two replies for one field, and a field that the code sets as well.
+// The field has the type of the reply, or it is a list, and gets the list of such messages that the reply has: the other fields of
+// the reply are left out. Run returns an error if the field has another type, or if something else sets it as well.
 //
-// The field is not set in the Go struct of the page, neither in branches that come after this one nor when Run has returned: it is
-// among the unknown fields, from where JSON is written. Decode makes fields of them.
+// The field is not set in the Go struct of the page, neither for branches that come after this one nor when Run has returned: it is
+// among the unknown fields, from where JSON is written. See Decode.
 //
-// If the request depends on another branch, call the function that Forward returns in that of the branch:
+// If the request depends on another branch, make the function in that of the branch:
 //
 //	composite.Optional("buyer", func(ctx context.Context) error {
-//		return composite.Forward(s.profiles.GetProfile, &profilev1.GetProfileRequest{UserId: page.Order.GetUserId()})(ctx)
+//		return composite.Forward(s.profiles.GetProfile, &profilev1.GetProfileRequest{UserId: page.GetOrder().GetUserId()})(ctx)
 //	}).After(order)
 //
-// What is wrong within the messages of a reply, such as a text that is not UTF-8, shows when JSON is written, and fails the whole
-// response.
+// The function returns the error of the call, or one if the reply is not valid protobuf. What is wrong within the messages of a
+// reply, such as a text that is not UTF-8, shows when JSON is written, and fails the whole response.
 func Forward[Request, Reply proto.Message](
 	call func(context.Context, Request, ...grpc.CallOption) (Reply, error), request Request,
 ) func(context.Context) error {
@@ -54,8 +54,9 @@ func Forward[Request, Reply proto.Message](
 //nolint:gochecknoglobals // Constant.
 var undecoded = []grpc.CallOption{passthrough.Option()}
 
-// Decode decodes the fields that Forward has put into a page. The gateway does so where it reads fields of a page. Call it to read
-// them after Run, or in a test that compares pages.
+// Decode sets the fields of a page that Forward has put among the unknown ones, to read them after Run or to compare pages in a
+// test. A composite that returns the page need not call it. The error is about a reply that is not valid; the page is then worth
+// nothing.
 func Decode(page proto.Message) error { return passthrough.Decode(page) }
 
 // forwarded is a reply that becomes a field of a page.
