@@ -179,19 +179,14 @@ func (t *task) run() error {
 
 // fatal returns the error of a branch without which there is no page, or about the code of any.
 func (t *task) fatal() error {
-	if t.err == nil {
+	switch {
+	case errors.Is(t.err, errMisuse):
+		return t.err
+	case t.err != nil && t.required:
+		return named(t.name, t.err)
+	default:
 		return nil
 	}
-
-	if misuse := (*misuseError)(nil); errors.As(t.err, &misuse) {
-		return misuse
-	}
-
-	if t.required {
-		return named(t.name, t.err)
-	}
-
-	return nil
 }
 
 // end starts the tasks that wait for this one alone or, if it has failed, all that come after it.

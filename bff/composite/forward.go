@@ -2,6 +2,7 @@ package composite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"google.golang.org/grpc"
@@ -169,12 +170,10 @@ func (f *forwarded) append(out []byte, number protowire.Number) []byte {
 	return out
 }
 
-// misuseError is an error of the composite's own code. It is the error of Run even if the branch is optional: as a missing part it
+// errMisuse is an error of the composite's own code. It is the error of Run even if the branch is optional: as a missing part it
 // would be overlooked.
-type misuseError struct{ error }
-
-func (e *misuseError) Unwrap() error { return e.error }
+var errMisuse = errors.New("composite")
 
 func misusef(format string, args ...any) error {
-	return &misuseError{fmt.Errorf("composite: "+format, args...)}
+	return fmt.Errorf("%w: %w", errMisuse, fmt.Errorf(format, args...))
 }

@@ -30,7 +30,7 @@ func Decoded(
 		return invoke(ctx, method, req, reply, cc, opts...)
 	}
 
-	opts = slices.DeleteFunc(slices.Clone(opts), func(opt grpc.CallOption) bool { return passthrough.In([]grpc.CallOption{opt}) })
+	opts = slices.DeleteFunc(slices.Clone(opts), passthrough.Is)
 	if err := invoke(ctx, method, req, typed, cc, opts...); err != nil {
 		return err
 	}

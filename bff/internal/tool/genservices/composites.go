@@ -78,11 +78,7 @@ func GenerateComposites(plugin *protogen.Plugin, packageName string, from Implem
 		return nil, err
 	}
 
-	if _, err := plugin.NewGeneratedFile(CompositesName, "").Write(text); err != nil {
-		return nil, fmt.Errorf("write %s: %w", CompositesName, err)
-	}
-
-	return missing, nil
+	return missing, write(plugin, CompositesName, text)
 }
 
 // composites returns the composites in the files to generate, by name.

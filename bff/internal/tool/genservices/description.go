@@ -54,8 +54,8 @@ func (d Description) write(plugin *protogen.Plugin, data table) error {
 			return err
 		}
 
-		if _, err := plugin.NewGeneratedFile(d.Folder+"/"+name, "").Write(text); err != nil {
-			return fmt.Errorf("write %s: %w", name, err)
+		if err := write(plugin, d.Folder+"/"+name, text); err != nil {
+			return err
 		}
 	}
 

@@ -53,11 +53,19 @@ func Generate(plugin *protogen.Plugin, packageName string, description Descripti
 			return err
 		}
 
-		// No import path: the table refers to other packages by imports of its own.
-		if _, err := plugin.NewGeneratedFile(name, "").Write(text); err != nil {
-			return fmt.Errorf("write %s: %w", name, err)
+		if err := write(plugin, name, text); err != nil {
+			return err
 		}
 	}
 
 	return description.write(plugin, data)
+}
+
+// write adds a file. It has no import path: its code refers to other packages by imports of its own.
+func write(plugin *protogen.Plugin, name string, text []byte) error {
+	if _, err := plugin.NewGeneratedFile(name, "").Write(text); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+
+	return nil
 }

@@ -37,18 +37,16 @@ var option = grpc.ForceCodecV2(codec{encoding.GetCodecV2(protocodec.Name)})
 // Option makes a call leave the whole reply among the unknown fields of its message.
 func Option() grpc.CallOption { return option }
 
-// In reports whether Option is among the options of a call.
-func In(opts []grpc.CallOption) bool {
-	for _, opt := range opts {
-		if forced, ok := opt.(grpc.ForceCodecV2CallOption); ok {
-			if _, ours := forced.CodecV2.(codec); ours {
-				return true
-			}
-		}
-	}
+// Is reports whether an option of a call is Option.
+func Is(opt grpc.CallOption) bool {
+	forced, _ := opt.(grpc.ForceCodecV2CallOption)
+	_, is := forced.CodecV2.(codec)
 
-	return false
+	return is
 }
+
+// In reports whether Option is among the options of a call.
+func In(opts []grpc.CallOption) bool { return slices.ContainsFunc(opts, Is) }
 
 // Encoding returns the protobuf encoding of a message, which may share memory with it if all fields are among the unknown ones.
 func Encoding(m proto.Message) ([]byte, error) {
