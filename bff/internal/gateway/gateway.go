@@ -188,8 +188,10 @@ func (r *Route) responding(config Config) http.Handler {
 
 	if p := r.Policy.Effective.GetIdempotency(); p != nil {
 		handler = config.Idempotency.Route(idempotency.Rule{
-			RPC: r.RPC, Required: p.GetRequired(), ReadOnly: schema.ReadOnly(r.Descriptor), TTL: p.GetTtl().AsDuration(),
-			Headers: r.headerNames(), Accept: r.accepted,
+			RPC: r.RPC, Required: p.GetRequired(), TTL: p.GetTtl().AsDuration(),
+			// GET is safe (RFC 9110, section 9.2.1).
+			ReadOnly: schema.ReadOnly(r.Descriptor) || r.Method == http.MethodGet,
+			Headers:  r.headerNames(), Accept: r.accepted,
 		})(handler)
 	}
 

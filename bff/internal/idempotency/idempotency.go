@@ -52,8 +52,8 @@ type Rule struct {
 	RPC string
 	// Required refuses requests without a key.
 	Required bool
-	// ReadOnly reports that the method has no side effects. Its partial responses are not stored: nothing is done twice by having a
-	// complete one made. After a write, they are what came of it.
+	// ReadOnly reports that requests have no side effects. Partial responses to them are not stored: nothing is done twice by
+	// making a complete one. After a write, they are what came of it, and say what is missing each time.
 	ReadOnly bool
 	// TTL is how long responses are stored.
 	TTL time.Duration
