@@ -11,7 +11,9 @@ import (
 	"time"
 
 	gwruntime "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -19,6 +21,7 @@ import (
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -395,4 +398,63 @@ func TestFieldSelectionOfCachedComposites(t *testing.T) {
 	if res := s.Do(t, http.MethodGet, "/v1/me/dashboard?fields=orders.orderId", alice, ""); !sameDocument(t, res.Body, `{"orders":[{"orderId":"o1"}]}`) {
 		t.Errorf("got %d %s", res.Status, res.Body)
 	}
+}
+
+// A backend's entity tag and times are those of all of its reply: a client that has them with a part of it would be told later that
+// the whole has not changed. What the gateway makes of a part, where it caches, has a tag of its own.
+func TestFieldSelectionHasNoVersionOfABackend(t *testing.T) {
+	t.Parallel()
+
+	versioned := []string{"etag", "last-modified", "cache-control", "x-note"}
+	listed := &porticov1.MethodPolicy{Response: &porticov1.Response{Headers: versioned}}
+	forAll := func(c *config.Config) { c.Headers.Response = versioned }
+	cached := &porticov1.MethodPolicy{
+		Response: &porticov1.Response{Headers: []string{"etag", "x-note"}},
+		Cache:    &porticov1.Cache{Ttl: durationpb.New(time.Minute), Scope: porticov1.CacheScope_CACHE_SCOPE_PUBLIC},
+	}
+
+	for name, row := range map[string]struct {
+		change func(*config.Config)
+		policy *porticov1.MethodPolicy
+	}{
+		"policy": {nil, listed}, "configuration": {forAll, nil}, "cached": {nil, cached}, "cached_by_configuration": {forAll, &porticov1.MethodPolicy{Cache: cached.GetCache()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s := gatewaytest.StartMirrorOf(t, versions{}, row.change, row.policy)
+			get := func(query, known string) gatewaytest.Response {
+				return s.Do(t, http.MethodGet, "/v1/every?stringField=a&boolField=true"+query, http.Header{"If-None-Match": {known}}, "")
+			}
+
+			all := get("", "")
+			if all.Header.Get("Etag") != `"v1"` {
+				t.Errorf("all fields: %v", all.Header)
+			}
+
+			if res := get("", `"v1"`); res.Status != http.StatusNotModified {
+				t.Errorf("all fields that the client has: %d %v", res.Status, res.Header)
+			}
+
+			// The second may be a cached one.
+			for range 2 {
+				res := get("&fields=stringField", `"v1"`)
+				if tag := res.Header.Get("Etag"); res.Status != http.StatusOK || tag == `"v1"` || tag != "" != (row.policy.GetCache() != nil) {
+					t.Errorf("some: %d %v", res.Status, res.Header)
+				}
+
+				if h := res.Header; h.Get("Last-Modified") != "" || h.Get("Cache-Control") == "max-age=9" || h.Get("X-Note") != "note" {
+					t.Errorf("some: %v", h)
+				}
+			}
+		})
+	}
+}
+
+// versions replies with what it gets, and what version that is.
+type versions struct{ gatewaytest.Mirror }
+
+func (versions) Echo(ctx context.Context, m *everyv1.Every) (*everyv1.Every, error) {
+	return m, grpc.SetHeader(ctx, metadata.Pairs(
+		"etag", `"v1"`, "last-modified", "Sat, 28 Nov 2026 06:00:00 GMT", "cache-control", "max-age=9", "x-note", "note"))
 }

@@ -134,6 +134,11 @@ func TestFiles(t *testing.T) {
 	openapitest.Is(t, down, "paths /v1/m get responses 206 headers Content-Range required", `true`)
 	openapitest.Is(t, down, "paths /v1/m get responses 416", `{"$ref":"#/components/responses/RangeNotSatisfiable"}`)
 	openapitest.Is(t, down, "paths /v1/m get responses 304 headers ETag", `{"$ref":"#/components/headers/ETag"}`)
+
+	// The configuration may list it as well.
+	down = openapitest.Describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {get: "/v1/m"}; }`, ``),
+		policy.Policy{}, openapi.Config{Gateway: config.Config{Headers: config.Headers{Response: []string{"ETag"}}}})
+	openapitest.Is(t, down, "paths /v1/m get responses 304 headers ETag", `{"$ref":"#/components/headers/ETag"}`)
 }
 
 func TestSecurity(t *testing.T) {

@@ -86,7 +86,12 @@ func (b *builder) errors(op policy.Endpoint) []int {
 // tagged reports whether responses have entity tags that the gateway compares.
 func (b *builder) tagged(op policy.Endpoint) bool {
 	return op.Method == http.MethodGet &&
-		(b.cached(op) || slices.Contains(op.Policy.Effective.GetResponse().GetHeaders(), "etag"))
+		(b.cached(op) || slices.ContainsFunc(b.passedOn(op), func(name string) bool { return strings.EqualFold(name, "etag") }))
+}
+
+// passedOn are the names of metadata of the backend that clients get as headers.
+func (b *builder) passedOn(op policy.Endpoint) []string {
+	return slices.Concat(op.Policy.Effective.GetResponse().GetHeaders(), b.gateway.Headers.Response)
 }
 
 // cached reports whether responses are cached.
@@ -232,7 +237,7 @@ func (b *builder) successHeaders(op policy.Endpoint) *Map[*Header] {
 		headers.Set("Idempotency-Replayed", b.headerRef("Idempotency-Replayed"))
 	}
 
-	for _, name := range slices.Concat(op.Policy.Effective.GetResponse().GetHeaders(), b.gateway.Headers.Response) {
+	for _, name := range b.passedOn(op) {
 		canonical := spelled(http.CanonicalHeaderKey(name))
 		if _, known := headers.Get(canonical); !known && !strings.Contains(name, "*") {
 			headers.Set(canonical, serviceHeader(name))
