@@ -48,6 +48,13 @@ service ProductService {
   rpc BatchGetProducts(BatchGetProductsRequest) returns (BatchGetProductsResponse) {
     option idempotency_level = NO_SIDE_EFFECTS;
   }
+  rpc GetStoredProduct(GetProductRequest) returns (Product) {
+    option idempotency_level = NO_SIDE_EFFECTS;
+    option (portico.v1.policy) = {cache: {ttl: {seconds: 600} tags: "products:{product_id}"}};
+  }
+  rpc ChangeProduct(GetProductRequest) returns (Product) {
+    option (portico.v1.policy) = {cache: {invalidates: "products:{product_id}"}};
+  }
 }`
 
 // productFile is the file, linked into this program as a generated one would be. It must be called before t.Parallel: who looks
@@ -183,18 +190,33 @@ func (c catalog) GetDashboard(ctx context.Context, req *dashboardv1.GetDashboard
 	}))
 }
 
-// title asks for one product, as the generated client would.
 func (c catalog) title(ctx context.Context, id string) (string, error) {
-	request, reply := c.products.message("GetProductRequest"), c.products.message("Product")
+	return c.products.ask(ctx, c.conn, "GetProduct", id)
+}
+
+// ask calls a method for one product, as the generated client would, and returns the title.
+func (p *products) ask(ctx context.Context, conn grpc.ClientConnInterface, method, id string) (string, error) {
+	request, reply := p.message("GetProductRequest"), p.message("Product")
 	request.Set(request.Descriptor().Fields().Get(0), protoreflect.ValueOfString(id))
 
-	err := c.conn.Invoke(ctx, "/batchproduct.v1.ProductService/GetProduct", request, reply)
+	err := conn.Invoke(ctx, "/batchproduct.v1.ProductService/"+method, request, reply)
 
 	return reply.Get(reply.Descriptor().Fields().ByName("title")).String(), err
 }
 
 // startCatalog serves the composite.
 func startCatalog(t *testing.T) (*gatewaytest.Site, *products) {
+	t.Helper()
+
+	return startOverProducts(t, func(p *products, conn grpc.ClientConnInterface) dashboardv1.DashboardServiceServer {
+		return catalog{products: p, conn: conn}
+	})
+}
+
+// startOverProducts serves a composite over products.
+func startOverProducts(
+	t *testing.T, build func(p *products, conn grpc.ClientConnInterface) dashboardv1.DashboardServiceServer,
+) (*gatewaytest.Site, *products) {
 	t.Helper()
 
 	p, address := startProducts(t)
@@ -220,7 +242,7 @@ func startCatalog(t *testing.T) (*gatewaytest.Site, *products) {
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, func(connect bff.Connect) (dashboardv1.DashboardServiceServer, error) {
 			conn, err := connect("product")
 
-			return catalog{products: p, conn: conn}, err
+			return build(p, conn), err
 		}))
 	if err != nil {
 		t.Fatal(err)
