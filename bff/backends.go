@@ -113,14 +113,10 @@ func (c *Compiled) connectTo(b backends, shared *cache.Cache, quiet time.Duratio
 			return nil, err
 		}
 
-		unary := []grpc.UnaryClientInterceptor{
-			leg.ProbeUnary(name), b.legs.Unary, batch.Unary(quiet), b.legs.Timeout, leg.Shared(c.sharedLegs(shared, name)),
-		}
-		if len(c.options.dialOptions[name]) > 0 {
-			unary = append(unary, leg.Decoded)
-		}
-
-		return leg.Conn(conn, unary,
+		return leg.Conn(conn,
+			[]grpc.UnaryClientInterceptor{
+				leg.ProbeUnary(name), b.legs.Unary, batch.Unary(quiet), b.legs.Timeout, leg.Shared(c.sharedLegs(shared, name)),
+			},
 			[]grpc.StreamClientInterceptor{leg.ProbeStream(name), b.legs.Stream, batch.Stream}), nil
 	}
 }

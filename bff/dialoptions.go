@@ -14,7 +14,7 @@ import (
 // handlers (for tracing), per-RPC credentials, a dialer, keepalive, the backoff between connections.
 //
 // Interceptors see a call once, however often it is made again, after the gateway has checked the request and written the metadata,
-// to which they may add. From the outside in:
+// to which they may add. They get the reply decoded, and may change it. From the outside in:
 //
 //	checks and metadata of the gateway
 //	→ interceptors (grpc.WithChainUnaryInterceptor, grpc.WithChainStreamInterceptor)

@@ -10,9 +10,12 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
-// program runs before the interceptors of an embedding program, and sets the metadata, to which they can add.
+// program runs before the interceptors of an embedding program, and sets the metadata, to which they can add. They get replies
+// decoded.
 func (u *upstream) program(
 	ctx context.Context, rpc string, req, reply any, cc *grpc.ClientConn, next grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {
@@ -21,7 +24,7 @@ func (u *upstream) program(
 		return err
 	}
 
-	return next(outgoing, rpc, req, reply, cc, opts...)
+	return passthrough.Decoded(outgoing, rpc, req, reply, cc, next, opts...)
 }
 
 // programStream is the same for streams. Generated code uses them on goroutines where nothing else recovers from a panic, so a

@@ -6,7 +6,6 @@
 //	batch     identical calls of a request are made once, those for single items as one (package batch)
 //	Timeout   that of the method
 //	Shared    replies that several callers get, as the cache policy of the method says
-//	Decoded   replies for the interceptors of an embedding program, if it has any
 //
 // Retries, breakers and balancing are those of the connection.
 package leg

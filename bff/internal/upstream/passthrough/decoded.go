@@ -1,4 +1,4 @@
-package leg
+package passthrough
 
 import (
 	"context"
@@ -11,16 +11,15 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/portico-gateway/portico/bff/internal/schema"
-	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
-// Decoded is an interceptor for Conn by which calls are made with the reply of their method, decoded, even if the caller wants it
-// encoded: the interceptors of an embedding program may read it, and what they change counts.
+// Decoded is an interceptor by which calls are made with the reply of their method, decoded, even if the caller wants it encoded.
+// It belongs before the interceptors of an embedding program: they may read the reply, and what they change counts.
 func Decoded(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {
 	message, isMessage := reply.(proto.Message)
-	if !isMessage || !passthrough.In(opts) {
+	if !isMessage || !In(opts) {
 		return invoke(ctx, method, req, reply, cc, opts...)
 	}
 
@@ -30,20 +29,17 @@ func Decoded(
 		return invoke(ctx, method, req, reply, cc, opts...)
 	}
 
-	opts = slices.DeleteFunc(slices.Clone(opts), passthrough.Is)
+	opts = slices.DeleteFunc(slices.Clone(opts), Is)
 	if err := invoke(ctx, method, req, typed, cc, opts...); err != nil {
 		return err
 	}
 
-	encoded, err := proto.Marshal(typed)
+	encoded, err := Encoding(typed)
 	if err != nil {
 		return status.Errorf(codes.Internal, "encode the reply of %s: %v", method, err)
 	}
 
-	proto.Reset(message)
-	message.ProtoReflect().SetUnknown(encoded)
-
-	return nil
+	return Deliver(method, encoded, message, true)
 }
 
 // replyOf returns a new reply of a method, if that is linked into the program.

@@ -1,4 +1,4 @@
-package leg_test
+package passthrough_test
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
@@ -30,7 +29,7 @@ func TestInterceptorsOfAProgramSeeReplies(t *testing.T) {
 	}
 
 	for _, reply := range []proto.Message{&userv1.User{}, &emptypb.Empty{}} {
-		err := leg.Decoded(t.Context(), userv1.UserService_GetUser_FullMethodName, nil, reply, nil, redact, passthrough.Option())
+		err := passthrough.Decoded(t.Context(), userv1.UserService_GetUser_FullMethodName, nil, reply, nil, redact, passthrough.Option())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +41,7 @@ func TestInterceptorsOfAProgramSeeReplies(t *testing.T) {
 	}
 
 	var user userv1.User
-	if err := leg.Decoded(t.Context(), userv1.UserService_GetUser_FullMethodName, nil, &user, nil, redact); err != nil ||
+	if err := passthrough.Decoded(t.Context(), userv1.UserService_GetUser_FullMethodName, nil, &user, nil, redact); err != nil ||
 		user.GetUserId() != "usr_1" {
 		t.Errorf("%v, %v", &user, err)
 	}
