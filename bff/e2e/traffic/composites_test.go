@@ -42,19 +42,28 @@ func scenarios() (all []scenario) {
 	return all
 }
 
-// faultyOrders is a backend whose ListOrders has the fault of the scenario.
-type faultyOrders struct{ *gatewaytest.Backend }
+// faultyBackend is a backend whose ListOrders has the fault of the scenario, and whose GetProfile takes until the end of a trial.
+type faultyBackend struct {
+	*gatewaytest.Backend
 
-func (o faultyOrders) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest) (*orderv1.ListOrdersResponse, error) {
+	trials *trials
+}
+
+func (b faultyBackend) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest) (*orderv1.ListOrdersResponse, error) {
 	switch scenarios()[req.GetPageSize()].fault {
 	case "hang":
 		<-ctx.Done()
 
 		return nil, status.FromContextError(ctx.Err()).Err()
 	case "cancellation":
+		b.trials.fails(req.GetUserId(), time.Now())
+
 		return nil, status.Error(codes.Canceled, "secret of a backend")
 	default:
-		return &orderv1.ListOrdersResponse{NextPageToken: strings.Repeat("x", 10<<20)}, nil
+		list := &orderv1.ListOrdersResponse{NextPageToken: strings.Repeat("x", 10<<20)}
+		b.trials.fails(req.GetUserId(), time.Now())
+
+		return list, nil
 	}
 }
 
@@ -65,6 +74,7 @@ type faultyPage struct {
 	users    userv1.UserServiceClient
 	orders   orderv1.OrderServiceClient
 	profiles profilev1.ProfileServiceClient
+	trials   *trials
 	// siblings gets why the context of a branch beside the faulty one has ended.
 	siblings chan error
 }
@@ -90,20 +100,25 @@ func (p *faultyPage) GetMyDashboard(ctx context.Context, req *dashboardv1.GetMyD
 		return ctx.Err()
 	})
 
-	return page, composite.Run(ctx, page, user, p.faulty(s, req.GetOrderCount(), begun).After(user), profile)
+	return page, composite.Run(ctx, page, user, p.faulty("alice", req.GetOrderCount(), begun).After(user), profile)
 }
 
-// faulty is the branch in which it happens, once the one beside it has begun.
-func (p *faultyPage) faulty(s scenario, count int32, begun <-chan struct{}) *composite.Branch {
-	request := &orderv1.ListOrdersRequest{UserId: "alice", PageSize: count}
+// faulty is the branch of a user's orders in which it happens, once the one beside it has begun.
+func (p *faultyPage) faulty(user string, count int32, begun <-chan struct{}) *composite.Branch {
+	s, request := scenarios()[count], &orderv1.ListOrdersRequest{UserId: user, PageSize: count}
 	run := func(ctx context.Context) error {
 		<-begun
 
 		switch s.fault {
 		case "panic":
+			p.trials.fails(user, time.Now())
 			panic("secret of a branch")
 		case "exit":
+			p.trials.fails(user, time.Now())
 			runtime.Goexit()
+		case "hang":
+			deadline, _ := ctx.Deadline()
+			p.trials.fails(user, deadline)
 		}
 
 		if s.kind == "forward" {
@@ -143,10 +158,12 @@ func startFaulty(t *testing.T) (*gatewaytest.Site, *faultyPage) {
 	}
 
 	b := &gatewaytest.Backend{}
+	p := &faultyPage{siblings: make(chan error, 64), trials: &trials{}}
+	faulty := faultyBackend{b, p.trials}
 	server := grpc.NewServer()
 	userv1.RegisterUserServiceServer(server, b)
-	orderv1.RegisterOrderServiceServer(server, faultyOrders{b})
-	profilev1.RegisterProfileServiceServer(server, b)
+	orderv1.RegisterOrderServiceServer(server, faulty)
+	profilev1.RegisterProfileServiceServer(server, faulty)
 	healthv1.RegisterHealthServer(server, health.NewServer())
 
 	go func() { _ = server.Serve(listener) }()
@@ -161,8 +178,8 @@ func startFaulty(t *testing.T) (*gatewaytest.Site, *faultyPage) {
 
 	cfg.Limits.Client = config.Rate{Requests: 1e6, Burst: 1e6}
 	gatewaytest.SetPolicy(&cfg, "*", gatewaytest.Object{"rate_limits": []any{gatewaytest.Object{"requests": 1e6}}, "timeout": "30s"})
-
-	p := &faultyPage{siblings: make(chan error, 64)}
+	// No second call is made beside one that takes long.
+	gatewaytest.SetPolicy(&cfg, getProfile, gatewaytest.Object{"retry": gatewaytest.Object{"max_attempts": 1}})
 
 	gw, err := gatewaytest.New(t.Context(), t, cfg, gatewaytest.Quiet(),
 		bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService")),
