@@ -14,8 +14,11 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
+	protocodec "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff"
@@ -32,9 +35,12 @@ import (
 // number of orders.
 type scenario struct{ kind, fault string }
 
+// faults are what may happen in a branch.
+var faults = []string{"panic", "exit", "hang", "cancellation", "large"}
+
 func scenarios() (all []scenario) {
 	for _, kind := range []string{"required", "optional", "each", "forward"} {
-		for _, fault := range []string{"panic", "exit", "hang", "cancellation", "large"} {
+		for _, fault := range faults {
 			all = append(all, scenario{kind, fault})
 		}
 	}
@@ -60,11 +66,27 @@ func (b faultyBackend) ListOrders(ctx context.Context, req *orderv1.ListOrdersRe
 
 		return nil, status.Error(codes.Canceled, "secret of a backend")
 	default:
-		list := &orderv1.ListOrdersResponse{NextPageToken: strings.Repeat("x", 10<<20)}
 		b.trials.fails(req.GetUserId(), time.Now())
 
-		return list, nil
+		return tooLarge, nil
 	}
+}
+
+// tooLarge is a list of 10 MiB, and tooLargeEncoding its encoding.
+var (
+	tooLarge         = &orderv1.ListOrdersResponse{}
+	tooLargeEncoding = make([]byte, 10<<20)
+)
+
+// sharedCodec has the encoding of tooLarge: making it for each reply would take longer than all the rest.
+type sharedCodec struct{ encoding.CodecV2 }
+
+func (c sharedCodec) Marshal(v any) (mem.BufferSlice, error) {
+	if v == tooLarge {
+		return mem.BufferSlice{mem.SliceBuffer(tooLargeEncoding)}, nil
+	}
+
+	return c.CodecV2.Marshal(v)
 }
 
 // faultyPage is a composite in which a scenario happens.
@@ -160,7 +182,7 @@ func startFaulty(t *testing.T) (*gatewaytest.Site, *faultyPage) {
 	b := &gatewaytest.Backend{}
 	p := &faultyPage{siblings: make(chan error, 64), trials: &trials{}}
 	faulty := faultyBackend{b, p.trials}
-	server := grpc.NewServer()
+	server := grpc.NewServer(grpc.ForceServerCodecV2(sharedCodec{encoding.GetCodecV2(protocodec.Name)}))
 	userv1.RegisterUserServiceServer(server, b)
 	orderv1.RegisterOrderServiceServer(server, faulty)
 	profilev1.RegisterProfileServiceServer(server, faulty)
