@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -20,6 +21,8 @@ import (
 	"github.com/portico-gateway/portico/bff/composite/orderpage"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
+	"github.com/portico-gateway/portico/bff/internal/tool/drill/faultproxy"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -184,9 +187,66 @@ func (p *partialProbe) check(t *testing.T, request gatewaytest.Request, res gate
 	}
 }
 
-// startPartial serves faulty dashboards over a backend with troubles. Pages and parts are stored so shortly that those of all ages are
-// served, and the responses to keys are stored as well.
-func startPartial(t *testing.T) *gatewaytest.Site {
+// network is what is between a gateway and what it calls.
+type network struct {
+	proxies []*faultproxy.Proxy
+	// targets are what each proxy leads to.
+	targets []string
+}
+
+// before returns the address of a proxy that leads to an address.
+func (n *network) before(t *testing.T, address string) string {
+	t.Helper()
+
+	proxy, err := faultproxy.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() {
+		if err := proxy.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+
+	proxy.Point("tcp", address)
+	n.proxies, n.targets = append(n.proxies, proxy), append(n.targets, address)
+
+	return proxy.Address()
+}
+
+// heal ends the fault.
+func (n *network) heal() {
+	for i, proxy := range n.proxies {
+		proxy.Point("tcp", n.targets[i])
+		proxy.Set(faultproxy.Fault{})
+	}
+}
+
+// disturb injects one of the faults of the drill at one place: the number says which.
+func (n *network) disturb(number int) {
+	const kinds = 4
+
+	proxy := n.proxies[number/kinds%len(n.proxies)]
+
+	switch number % kinds {
+	case 0:
+		proxy.Cut()
+	case 1:
+		proxy.Set(faultproxy.Fault{Latency: 20 * time.Millisecond})
+	case 2:
+		// Nobody is there.
+		proxy.Point("", "")
+		proxy.Cut()
+	case 3:
+		proxy.Set(faultproxy.Fault{BytesPerSecond: 64 << 10})
+	}
+}
+
+// startPartial serves faulty dashboards over a backend with troubles, and a network between that has some as well. Pages and parts are
+// stored so shortly that those of all ages are served, and the responses to keys are stored as well. The store is in memory if redis is
+// nil.
+func startPartial(t *testing.T, redis *redistest.Server) (*gatewaytest.Site, *network) {
 	t.Helper()
 
 	var cfg config.Config
@@ -210,6 +270,19 @@ func startPartial(t *testing.T) *gatewaytest.Site {
 	})
 	b.FailWith(troubled)
 
+	between := &network{}
+	cfg.Upstreams = maps.Clone(cfg.Upstreams)
+
+	if redis != nil {
+		cfg.Redis.URL = "redis://" + between.before(t, redis.Addr)
+	}
+
+	for _, name := range []string{"user", "order", "profile"} {
+		u := cfg.Upstreams[name]
+		u.Addresses = []string{between.before(t, b.Address)}
+		cfg.Upstreams[name] = u
+	}
+
 	gw, err := gatewaytest.New(t.Context(), t, cfg, gatewaytest.Quiet(), bff.WithServices(gen.Services()...),
 		bff.WithDefaultPolicy(&porticov1.MethodPolicy{Idempotency: &porticov1.Idempotency{}}),
 		bff.WithComposite(orderpagev1.RegisterOrderPageServiceServer, orderpage.New),
@@ -218,7 +291,7 @@ func startPartial(t *testing.T) *gatewaytest.Site {
 		t.Fatal(err)
 	}
 
-	return &gatewaytest.Site{Backend: b.Backend, Issuer: first.Issuer, Gateway: gw, URL: gatewaytest.Listen(t, gw)}
+	return &gatewaytest.Site{Backend: b.Backend, Issuer: first.Issuer, Gateway: gw, URL: gatewaytest.Listen(t, gw)}, between
 }
 
 // Of ten thousand pages from the cache, under faults of all kinds and with legs that are cached as well, none is partial. Neither has
@@ -226,9 +299,23 @@ func startPartial(t *testing.T) *gatewaytest.Site {
 func TestPartialPagesAreNotStored(t *testing.T) {
 	t.Parallel()
 
-	const hits, most, atOnce, callers, keys = 10000, 200000, 24, 12, 40
+	askForPages(t, 10000, nil)
+}
 
-	s := startPartial(t)
+// The same for a store that several gateways share.
+func TestPartialPagesAreNotStoredInRedis(t *testing.T) {
+	t.Parallel()
+
+	askForPages(t, 1000, redistest.Start(t))
+}
+
+// askForPages asks for pages until so many came from the cache, and checks each. The store is in memory if redis is nil.
+func askForPages(t *testing.T, hits int64, redis *redistest.Server) {
+	t.Helper()
+
+	const most, perFault, duringFault, atOnce, callers, keys = 200000, 500, 100, 24, 12, 40
+
+	s, between := startPartial(t, redis)
 
 	headers := make([]http.Header, callers)
 	for i := range headers {
@@ -247,7 +334,19 @@ func TestPartialPagesAreNotStored(t *testing.T) {
 		all.Go(func() {
 			tags := map[int]string{}
 
-			for probe.hits.Load() < hits && next.Add(1) <= most && !t.Failed() {
+			for probe.hits.Load() < hits && !t.Failed() {
+				n := next.Add(1)
+				if n > most {
+					return
+				}
+
+				switch n % perFault {
+				case 0:
+					between.disturb(int(n / perFault))
+				case duringFault:
+					between.heal()
+				}
+
 				caller := rand.IntN(callers)
 				request := gatewaytest.Request{Target: myDashboard, Header: headers[caller].Clone()}
 
