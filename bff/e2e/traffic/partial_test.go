@@ -306,7 +306,7 @@ func TestPartialPagesAreNotStored(t *testing.T) {
 func TestPartialPagesAreNotStoredInRedis(t *testing.T) {
 	t.Parallel()
 
-	askForPages(t, 1000, redistest.Start(t))
+	askForPages(t, 500, redistest.Start(t))
 }
 
 // askForPages asks for pages until so many came from the cache, and checks each. The store is in memory if redis is nil.
