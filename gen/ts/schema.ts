@@ -628,10 +628,10 @@ export interface components {
             partialErrors?: components["schemas"]["portico.v1.PartialError"][];
         };
         /**
-         * @description Paths of fields of a response with dashboard.v1.Dashboard.
+         * @description Paths of fields of a response with dashboard.v1.Dashboard. `*` is all of it, or each entry of a map.
          * @enum {string}
          */
-        "dashboard.v1.DashboardFields": "*" | "user" | "orders" | "profile" | "partialErrors" | "user.userId" | "user.email" | "user.displayName" | "user.status" | "user.phone" | "user.labels" | "user.createTime" | "user.updateTime" | "orders.orderId" | "orders.userId" | "orders.status" | "orders.items" | "orders.total" | "orders.totalQuantity" | "orders.note" | "orders.labels" | "orders.cancelReason" | "orders.createTime" | "orders.updateTime" | "orders.address" | "orders.pickupPoint" | "orders.etag" | "orders.paymentIds" | "profile.userId" | "profile.bio" | "profile.avatarUrl" | "profile.locale" | "profile.timeZone" | "profile.shippingAddress" | "profile.interests" | "profile.preferences" | "profile.birthYear" | "profile.loyaltyTier" | "profile.loyaltyPoints" | "profile.updateTime" | "partialErrors.part" | "partialErrors.code" | "partialErrors.message" | "orders.items.sku" | "orders.items.title" | "orders.items.quantity" | "orders.items.unitPrice" | "orders.items.attributes" | "orders.total.currencyCode" | "orders.total.units" | "orders.total.nanos" | "orders.address.lines" | "orders.address.postalCode" | "orders.address.city" | "orders.address.countryCode" | "profile.shippingAddress.lines" | "profile.shippingAddress.postalCode" | "profile.shippingAddress.city" | "profile.shippingAddress.countryCode" | "orders.items.unitPrice.currencyCode" | "orders.items.unitPrice.units" | "orders.items.unitPrice.nanos";
+        "dashboard.v1.DashboardFields": "*" | "user" | "orders" | "profile" | "partialErrors" | "user.userId" | "user.email" | "user.displayName" | "user.status" | "user.phone" | "user.labels" | "user.labels.*" | "user.createTime" | "user.updateTime" | "orders.orderId" | "orders.userId" | "orders.status" | "orders.items" | "orders.total" | "orders.totalQuantity" | "orders.note" | "orders.labels" | "orders.labels.*" | "orders.cancelReason" | "orders.createTime" | "orders.updateTime" | "orders.address" | "orders.pickupPoint" | "orders.etag" | "orders.paymentIds" | "profile.userId" | "profile.bio" | "profile.avatarUrl" | "profile.locale" | "profile.timeZone" | "profile.shippingAddress" | "profile.interests" | "profile.preferences" | "profile.preferences.*" | "profile.birthYear" | "profile.loyaltyTier" | "profile.loyaltyPoints" | "profile.updateTime" | "partialErrors.part" | "partialErrors.code" | "partialErrors.message" | "orders.items.sku" | "orders.items.title" | "orders.items.quantity" | "orders.items.unitPrice" | "orders.items.attributes" | "orders.items.attributes.*" | "orders.total.currencyCode" | "orders.total.units" | "orders.total.nanos" | "orders.address.lines" | "orders.address.postalCode" | "orders.address.city" | "orders.address.countryCode" | "profile.shippingAddress.lines" | "profile.shippingAddress.postalCode" | "profile.shippingAddress.city" | "profile.shippingAddress.countryCode" | "orders.items.unitPrice.currencyCode" | "orders.items.unitPrice.units" | "orders.items.unitPrice.nanos";
         /** @enum {string} */
         "google.rpc.Code": "OK" | "CANCELLED" | "UNKNOWN" | "INVALID_ARGUMENT" | "DEADLINE_EXCEEDED" | "NOT_FOUND" | "ALREADY_EXISTS" | "PERMISSION_DENIED" | "UNAUTHENTICATED" | "RESOURCE_EXHAUSTED" | "FAILED_PRECONDITION" | "ABORTED" | "OUT_OF_RANGE" | "UNIMPLEMENTED" | "INTERNAL" | "UNAVAILABLE" | "DATA_LOSS";
         /** @description Money is an amount in one currency, exact to a billionth of its unit (the shape of google.type.Money). */
@@ -675,10 +675,10 @@ export interface components {
             unreadCount?: string;
         };
         /**
-         * @description Paths of fields of a response with notification.v1.ListNotificationsResponse.
+         * @description Paths of fields of a response with notification.v1.ListNotificationsResponse. `*` is all of it, or each entry of a map.
          * @enum {string}
          */
-        "notification.v1.ListNotificationsResponseFields": "*" | "notifications" | "nextPageToken" | "unreadCount" | "notifications.notificationId" | "notifications.userId" | "notifications.kind" | "notifications.title" | "notifications.body" | "notifications.data" | "notifications.createTime" | "notifications.readTime";
+        "notification.v1.ListNotificationsResponseFields": "*" | "notifications" | "nextPageToken" | "unreadCount" | "notifications.notificationId" | "notifications.userId" | "notifications.kind" | "notifications.title" | "notifications.body" | "notifications.data" | "notifications.data.*" | "notifications.createTime" | "notifications.readTime";
         "notification.v1.MarkNotificationReadRequest": Record<string, never>;
         /** @description Notification is one thing that a user was told. */
         "notification.v1.Notification": {
@@ -771,10 +771,10 @@ export interface components {
             totalSize?: string;
         };
         /**
-         * @description Paths of fields of a response with order.v1.ListOrdersResponse.
+         * @description Paths of fields of a response with order.v1.ListOrdersResponse. `*` is all of it, or each entry of a map.
          * @enum {string}
          */
-        "order.v1.ListOrdersResponseFields": "*" | "orders" | "nextPageToken" | "totalSize" | "orders.orderId" | "orders.userId" | "orders.status" | "orders.items" | "orders.total" | "orders.totalQuantity" | "orders.note" | "orders.labels" | "orders.cancelReason" | "orders.createTime" | "orders.updateTime" | "orders.address" | "orders.pickupPoint" | "orders.etag" | "orders.paymentIds" | "orders.items.sku" | "orders.items.title" | "orders.items.quantity" | "orders.items.unitPrice" | "orders.items.attributes" | "orders.total.currencyCode" | "orders.total.units" | "orders.total.nanos" | "orders.address.lines" | "orders.address.postalCode" | "orders.address.city" | "orders.address.countryCode" | "orders.items.unitPrice.currencyCode" | "orders.items.unitPrice.units" | "orders.items.unitPrice.nanos";
+        "order.v1.ListOrdersResponseFields": "*" | "orders" | "nextPageToken" | "totalSize" | "orders.orderId" | "orders.userId" | "orders.status" | "orders.items" | "orders.total" | "orders.totalQuantity" | "orders.note" | "orders.labels" | "orders.labels.*" | "orders.cancelReason" | "orders.createTime" | "orders.updateTime" | "orders.address" | "orders.pickupPoint" | "orders.etag" | "orders.paymentIds" | "orders.items.sku" | "orders.items.title" | "orders.items.quantity" | "orders.items.unitPrice" | "orders.items.attributes" | "orders.items.attributes.*" | "orders.total.currencyCode" | "orders.total.units" | "orders.total.nanos" | "orders.address.lines" | "orders.address.postalCode" | "orders.address.city" | "orders.address.countryCode" | "orders.items.unitPrice.currencyCode" | "orders.items.unitPrice.units" | "orders.items.unitPrice.nanos";
         /** @description Order is what a user bought. */
         "order.v1.Order": {
             orderId?: string;
@@ -811,10 +811,10 @@ export interface components {
             paymentIds?: string[];
         };
         /**
-         * @description Paths of fields of a response with order.v1.Order.
+         * @description Paths of fields of a response with order.v1.Order. `*` is all of it, or each entry of a map.
          * @enum {string}
          */
-        "order.v1.OrderFields": "*" | "orderId" | "userId" | "status" | "items" | "total" | "totalQuantity" | "note" | "labels" | "cancelReason" | "createTime" | "updateTime" | "address" | "pickupPoint" | "etag" | "paymentIds" | "items.sku" | "items.title" | "items.quantity" | "items.unitPrice" | "items.attributes" | "total.currencyCode" | "total.units" | "total.nanos" | "address.lines" | "address.postalCode" | "address.city" | "address.countryCode" | "items.unitPrice.currencyCode" | "items.unitPrice.units" | "items.unitPrice.nanos";
+        "order.v1.OrderFields": "*" | "orderId" | "userId" | "status" | "items" | "total" | "totalQuantity" | "note" | "labels" | "labels.*" | "cancelReason" | "createTime" | "updateTime" | "address" | "pickupPoint" | "etag" | "paymentIds" | "items.sku" | "items.title" | "items.quantity" | "items.unitPrice" | "items.attributes" | "items.attributes.*" | "total.currencyCode" | "total.units" | "total.nanos" | "address.lines" | "address.postalCode" | "address.city" | "address.countryCode" | "items.unitPrice.currencyCode" | "items.unitPrice.units" | "items.unitPrice.nanos";
         /** @description Order is what a user bought. */
         "order.v1.OrderPatch": {
             note?: string | null;
@@ -849,7 +849,7 @@ export interface components {
             changeTime?: string;
         };
         /**
-         * @description Paths of fields of a response with order.v1.WatchOrderResponse.
+         * @description Paths of fields of a response with order.v1.WatchOrderResponse. `*` is all of it, or each entry of a map.
          * @enum {string}
          */
         "order.v1.WatchOrderResponseFields": "*" | "orderId" | "sequence" | "status" | "previousStatus" | "changeTime";
@@ -866,10 +866,10 @@ export interface components {
             partialErrors?: components["schemas"]["portico.v1.PartialError"][];
         };
         /**
-         * @description Paths of fields of a response with orderpage.v1.OrderPage.
+         * @description Paths of fields of a response with orderpage.v1.OrderPage. `*` is all of it, or each entry of a map.
          * @enum {string}
          */
-        "orderpage.v1.OrderPageFields": "*" | "order" | "payments" | "notifications" | "buyer" | "partialErrors" | "order.orderId" | "order.userId" | "order.status" | "order.items" | "order.total" | "order.totalQuantity" | "order.note" | "order.labels" | "order.cancelReason" | "order.createTime" | "order.updateTime" | "order.address" | "order.pickupPoint" | "order.etag" | "order.paymentIds" | "payments.paymentId" | "payments.orderId" | "payments.userId" | "payments.status" | "payments.method" | "payments.amount" | "payments.refundedAmount" | "payments.refunds" | "payments.createTime" | "payments.updateTime" | "payments.card" | "payments.bankTransfer" | "payments.wallet" | "notifications.notificationId" | "notifications.userId" | "notifications.kind" | "notifications.title" | "notifications.body" | "notifications.data" | "notifications.createTime" | "notifications.readTime" | "buyer.userId" | "buyer.bio" | "buyer.avatarUrl" | "buyer.locale" | "buyer.timeZone" | "buyer.shippingAddress" | "buyer.interests" | "buyer.preferences" | "buyer.birthYear" | "buyer.loyaltyTier" | "buyer.loyaltyPoints" | "buyer.updateTime" | "partialErrors.part" | "partialErrors.code" | "partialErrors.message" | "order.items.sku" | "order.items.title" | "order.items.quantity" | "order.items.unitPrice" | "order.items.attributes" | "order.total.currencyCode" | "order.total.units" | "order.total.nanos" | "order.address.lines" | "order.address.postalCode" | "order.address.city" | "order.address.countryCode" | "payments.amount.currencyCode" | "payments.amount.units" | "payments.amount.nanos" | "payments.refundedAmount.currencyCode" | "payments.refundedAmount.units" | "payments.refundedAmount.nanos" | "payments.refunds.amount" | "payments.refunds.reason" | "payments.refunds.createTime" | "payments.card.lastFour" | "payments.bankTransfer.iban" | "payments.wallet.provider" | "payments.wallet.tokenHash" | "buyer.shippingAddress.lines" | "buyer.shippingAddress.postalCode" | "buyer.shippingAddress.city" | "buyer.shippingAddress.countryCode" | "order.items.unitPrice.currencyCode" | "order.items.unitPrice.units" | "order.items.unitPrice.nanos" | "payments.refunds.amount.currencyCode" | "payments.refunds.amount.units" | "payments.refunds.amount.nanos";
+        "orderpage.v1.OrderPageFields": "*" | "order" | "payments" | "notifications" | "buyer" | "partialErrors" | "order.orderId" | "order.userId" | "order.status" | "order.items" | "order.total" | "order.totalQuantity" | "order.note" | "order.labels" | "order.labels.*" | "order.cancelReason" | "order.createTime" | "order.updateTime" | "order.address" | "order.pickupPoint" | "order.etag" | "order.paymentIds" | "payments.paymentId" | "payments.orderId" | "payments.userId" | "payments.status" | "payments.method" | "payments.amount" | "payments.refundedAmount" | "payments.refunds" | "payments.createTime" | "payments.updateTime" | "payments.card" | "payments.bankTransfer" | "payments.wallet" | "notifications.notificationId" | "notifications.userId" | "notifications.kind" | "notifications.title" | "notifications.body" | "notifications.data" | "notifications.data.*" | "notifications.createTime" | "notifications.readTime" | "buyer.userId" | "buyer.bio" | "buyer.avatarUrl" | "buyer.locale" | "buyer.timeZone" | "buyer.shippingAddress" | "buyer.interests" | "buyer.preferences" | "buyer.preferences.*" | "buyer.birthYear" | "buyer.loyaltyTier" | "buyer.loyaltyPoints" | "buyer.updateTime" | "partialErrors.part" | "partialErrors.code" | "partialErrors.message" | "order.items.sku" | "order.items.title" | "order.items.quantity" | "order.items.unitPrice" | "order.items.attributes" | "order.items.attributes.*" | "order.total.currencyCode" | "order.total.units" | "order.total.nanos" | "order.address.lines" | "order.address.postalCode" | "order.address.city" | "order.address.countryCode" | "payments.amount.currencyCode" | "payments.amount.units" | "payments.amount.nanos" | "payments.refundedAmount.currencyCode" | "payments.refundedAmount.units" | "payments.refundedAmount.nanos" | "payments.refunds.amount" | "payments.refunds.reason" | "payments.refunds.createTime" | "payments.card.lastFour" | "payments.bankTransfer.iban" | "payments.wallet.provider" | "payments.wallet.tokenHash" | "buyer.shippingAddress.lines" | "buyer.shippingAddress.postalCode" | "buyer.shippingAddress.city" | "buyer.shippingAddress.countryCode" | "order.items.unitPrice.currencyCode" | "order.items.unitPrice.units" | "order.items.unitPrice.nanos" | "payments.refunds.amount.currencyCode" | "payments.refunds.amount.units" | "payments.refunds.amount.nanos";
         "payment.v1.BankTransfer": {
             iban?: string;
         };
@@ -881,7 +881,7 @@ export interface components {
             payments?: components["schemas"]["payment.v1.Payment"][];
         };
         /**
-         * @description Paths of fields of a response with payment.v1.BatchGetPaymentsResponse.
+         * @description Paths of fields of a response with payment.v1.BatchGetPaymentsResponse. `*` is all of it, or each entry of a map.
          * @enum {string}
          */
         "payment.v1.BatchGetPaymentsResponseFields": "*" | "payments" | "payments.paymentId" | "payments.orderId" | "payments.userId" | "payments.status" | "payments.method" | "payments.amount" | "payments.refundedAmount" | "payments.refunds" | "payments.createTime" | "payments.updateTime" | "payments.card" | "payments.bankTransfer" | "payments.wallet" | "payments.amount.currencyCode" | "payments.amount.units" | "payments.amount.nanos" | "payments.refundedAmount.currencyCode" | "payments.refundedAmount.units" | "payments.refundedAmount.nanos" | "payments.refunds.amount" | "payments.refunds.reason" | "payments.refunds.createTime" | "payments.card.lastFour" | "payments.bankTransfer.iban" | "payments.wallet.provider" | "payments.wallet.tokenHash" | "payments.refunds.amount.currencyCode" | "payments.refunds.amount.units" | "payments.refunds.amount.nanos";
@@ -929,7 +929,7 @@ export interface components {
             wallet?: components["schemas"]["payment.v1.Wallet"];
         };
         /**
-         * @description Paths of fields of a response with payment.v1.Payment.
+         * @description Paths of fields of a response with payment.v1.Payment. `*` is all of it, or each entry of a map.
          * @enum {string}
          */
         "payment.v1.PaymentFields": "*" | "paymentId" | "orderId" | "userId" | "status" | "method" | "amount" | "refundedAmount" | "refunds" | "createTime" | "updateTime" | "card" | "bankTransfer" | "wallet" | "amount.currencyCode" | "amount.units" | "amount.nanos" | "refundedAmount.currencyCode" | "refundedAmount.units" | "refundedAmount.nanos" | "refunds.amount" | "refunds.reason" | "refunds.createTime" | "card.lastFour" | "bankTransfer.iban" | "wallet.provider" | "wallet.tokenHash" | "refunds.amount.currencyCode" | "refunds.amount.units" | "refunds.amount.nanos";
@@ -1027,10 +1027,10 @@ export interface components {
             updateTime?: string;
         };
         /**
-         * @description Paths of fields of a response with profile.v1.Profile.
+         * @description Paths of fields of a response with profile.v1.Profile. `*` is all of it, or each entry of a map.
          * @enum {string}
          */
-        "profile.v1.ProfileFields": "*" | "userId" | "bio" | "avatarUrl" | "locale" | "timeZone" | "shippingAddress" | "interests" | "preferences" | "birthYear" | "loyaltyTier" | "loyaltyPoints" | "updateTime" | "shippingAddress.lines" | "shippingAddress.postalCode" | "shippingAddress.city" | "shippingAddress.countryCode";
+        "profile.v1.ProfileFields": "*" | "userId" | "bio" | "avatarUrl" | "locale" | "timeZone" | "shippingAddress" | "interests" | "preferences" | "preferences.*" | "birthYear" | "loyaltyTier" | "loyaltyPoints" | "updateTime" | "shippingAddress.lines" | "shippingAddress.postalCode" | "shippingAddress.city" | "shippingAddress.countryCode";
         /** @description Profile is what a user says about themselves, and what the shop thinks of them. */
         "profile.v1.ProfilePatch": {
             bio?: string | null;
@@ -1074,10 +1074,10 @@ export interface components {
             totalSize?: string;
         };
         /**
-         * @description Paths of fields of a response with user.v1.ListUsersResponse.
+         * @description Paths of fields of a response with user.v1.ListUsersResponse. `*` is all of it, or each entry of a map.
          * @enum {string}
          */
-        "user.v1.ListUsersResponseFields": "*" | "users" | "nextPageToken" | "totalSize" | "users.userId" | "users.email" | "users.displayName" | "users.status" | "users.phone" | "users.labels" | "users.createTime" | "users.updateTime";
+        "user.v1.ListUsersResponseFields": "*" | "users" | "nextPageToken" | "totalSize" | "users.userId" | "users.email" | "users.displayName" | "users.status" | "users.phone" | "users.labels" | "users.labels.*" | "users.createTime" | "users.updateTime";
         /** @description User is an account. */
         "user.v1.User": {
             /** @description Chosen at creation or made by the service; never changes. The subject of the user's tokens. */
@@ -1098,10 +1098,10 @@ export interface components {
             updateTime?: string;
         };
         /**
-         * @description Paths of fields of a response with user.v1.User.
+         * @description Paths of fields of a response with user.v1.User. `*` is all of it, or each entry of a map.
          * @enum {string}
          */
-        "user.v1.UserFields": "*" | "userId" | "email" | "displayName" | "status" | "phone" | "labels" | "createTime" | "updateTime";
+        "user.v1.UserFields": "*" | "userId" | "email" | "displayName" | "status" | "phone" | "labels" | "labels.*" | "createTime" | "updateTime";
         /** @description User is an account. */
         "user.v1.UserPatch": {
             /** Format: email */
@@ -1772,8 +1772,8 @@ export interface operations {
             query?: {
                 /** @description How many of the newest orders, 1 to 50; 0 means 10. */
                 orderCount?: number;
-                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
-                fields?: components["schemas"]["dashboard.v1.DashboardFields"][];
+                /** @description The fields that the response has; all if it is missing. */
+                fields?: components["schemas"]["dashboard.v1.DashboardFields"][] | string;
             };
             header?: never;
             path?: never;
@@ -2057,8 +2057,8 @@ export interface operations {
     OrderService_GetOrder: {
         parameters: {
             query?: {
-                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
-                fields?: components["schemas"]["order.v1.OrderFields"][];
+                /** @description The fields that the response has; all if it is missing. */
+                fields?: components["schemas"]["order.v1.OrderFields"][] | string;
             };
             header?: {
                 /** @description Entity tags that the client has. The response is 304 if the present one is among them. */
@@ -2314,8 +2314,8 @@ export interface operations {
     OrderPageService_GetOrderPage: {
         parameters: {
             query?: {
-                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
-                fields?: components["schemas"]["orderpage.v1.OrderPageFields"][];
+                /** @description The fields that the response has; all if it is missing. */
+                fields?: components["schemas"]["orderpage.v1.OrderPageFields"][] | string;
             };
             header?: never;
             path: {
@@ -2767,8 +2767,8 @@ export interface operations {
             query?: {
                 /** @description The last sequence that the client has seen; 0 if none. Changes after it follow, and nothing else. At least 0. The header `Last-Event-ID` wins over it. */
                 afterSequence?: string;
-                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
-                fields?: components["schemas"]["order.v1.WatchOrderResponseFields"][];
+                /** @description The fields that the response has; all if it is missing. */
+                fields?: components["schemas"]["order.v1.WatchOrderResponseFields"][] | string;
             };
             header?: {
                 /** @description The last sequence that the client has seen; 0 if none. Changes after it follow, and nothing else. At least 0. */
@@ -2942,8 +2942,8 @@ export interface operations {
     PaymentService_GetPayment: {
         parameters: {
             query?: {
-                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
-                fields?: components["schemas"]["payment.v1.PaymentFields"][];
+                /** @description The fields that the response has; all if it is missing. */
+                fields?: components["schemas"]["payment.v1.PaymentFields"][] | string;
             };
             header?: never;
             path: {
@@ -3135,8 +3135,8 @@ export interface operations {
             query: {
                 /** @description 1 to 100. */
                 paymentIds: string[];
-                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
-                fields?: components["schemas"]["payment.v1.BatchGetPaymentsResponseFields"][];
+                /** @description The fields that the response has; all if it is missing. */
+                fields?: components["schemas"]["payment.v1.BatchGetPaymentsResponseFields"][] | string;
             };
             header?: never;
             path?: never;
@@ -3228,8 +3228,8 @@ export interface operations {
                 pageSize?: number;
                 /** @description next_page_token of the page before. */
                 pageToken?: string;
-                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
-                fields?: components["schemas"]["user.v1.ListUsersResponseFields"][];
+                /** @description The fields that the response has; all if it is missing. */
+                fields?: components["schemas"]["user.v1.ListUsersResponseFields"][] | string;
             };
             header?: never;
             path?: never;
@@ -3367,8 +3367,8 @@ export interface operations {
     UserService_GetUser: {
         parameters: {
             query?: {
-                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
-                fields?: components["schemas"]["user.v1.UserFields"][];
+                /** @description The fields that the response has; all if it is missing. */
+                fields?: components["schemas"]["user.v1.UserFields"][] | string;
             };
             header?: never;
             path: {
@@ -3698,8 +3698,8 @@ export interface operations {
             query?: {
                 /** @description How many of the newest orders, 1 to 50; 0 means 10. */
                 orderCount?: number;
-                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
-                fields?: components["schemas"]["dashboard.v1.DashboardFields"][];
+                /** @description The fields that the response has; all if it is missing. */
+                fields?: components["schemas"]["dashboard.v1.DashboardFields"][] | string;
             };
             header?: never;
             path: {
@@ -3870,8 +3870,8 @@ export interface operations {
                 unreadOnly?: boolean;
                 /** @description Only what is about this order. */
                 orderId?: string;
-                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
-                fields?: components["schemas"]["notification.v1.ListNotificationsResponseFields"][];
+                /** @description The fields that the response has; all if it is missing. */
+                fields?: components["schemas"]["notification.v1.ListNotificationsResponseFields"][] | string;
             };
             header?: never;
             path: {
@@ -4004,8 +4004,8 @@ export interface operations {
                 pageToken?: string;
                 /** @description Only orders in this status. */
                 status?: components["schemas"]["order.v1.OrderStatus"];
-                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
-                fields?: components["schemas"]["order.v1.ListOrdersResponseFields"][];
+                /** @description The fields that the response has; all if it is missing. */
+                fields?: components["schemas"]["order.v1.ListOrdersResponseFields"][] | string;
             };
             header?: never;
             path: {
@@ -4121,8 +4121,8 @@ export interface operations {
     ProfileService_GetProfile: {
         parameters: {
             query?: {
-                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
-                fields?: components["schemas"]["profile.v1.ProfileFields"][];
+                /** @description The fields that the response has; all if it is missing. */
+                fields?: components["schemas"]["profile.v1.ProfileFields"][] | string;
             };
             header?: {
                 /** @description Entity tags that the client has. The response is 304 if the present one is among them. */

@@ -51,12 +51,13 @@ export interface Client<Paths extends {} = paths> {
   pages: Pages<Paths>;
   /**
    * Follows a stream as Server-Sent Events, which have a mark at their end. Throws a ProblemError for an error before or in the stream,
-   * and a StreamCutError if the mark is missing; with `resume`, it connects again first.
+   * and a StreamCutError if the mark is missing; with `resume`, it connects again first. `fields` selects the fields of each message.
    */
-  watch<Path extends StreamPath<Paths>>(
+  watch<Path extends StreamPath<Paths>, Fields extends string | readonly string[] | undefined = undefined>(
     path: Path,
-    init: WatchInit<Paths, Path>,
-  ): AsyncGenerator<StreamMessage<Paths, Path>, void, undefined>;
+    // Conditional, as WithKeys is.
+    init: (Path extends unknown ? WatchInit<Paths, Path> : never) & { params: { query?: { fields?: Fields } } },
+  ): AsyncGenerator<StreamMessage<Paths, Path, Fields>, void, undefined>;
 }
 
 /**

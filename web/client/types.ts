@@ -1,7 +1,7 @@
 import type { FetchResponse, MaybeOptionalInit } from "openapi-fetch";
 import type { HttpMethod, MediaType, PathsWithMethod, RequiredKeysOf } from "openapi-typescript-helpers";
 
-import type { Selected } from "./fields.js";
+import type { Chosen, FieldPath } from "./fields.js";
 import type { StreamError } from "@portico/client/schema";
 
 /** A successful response and its data. Errors are thrown. */
@@ -16,11 +16,16 @@ type Success<Operation extends Record<string | number, any>, Init> =
   | (Operation extends { responses: { 304: unknown } } ? undefined : never);
 
 /** The data of a call: of the fields that the query selects, if it does. */
-type DataOf<Operation extends Record<string | number, any>, Init> = Init extends {
-  params: { query: { fields: readonly (infer Path extends string)[] } };
-}
-  ? Selected<Success<Operation, Init>, Path>
+type DataOf<Operation extends Record<string | number, any>, Init> = Init extends { params: { query: { fields?: infer Fields } } }
+  ? Chosen<Success<Operation, Init>, Choice<Operation, Fields>>
   : Success<Operation, Init>;
+
+/** The fields that the query selects; undefined if `fields` is a parameter of the operation's own, which is not a list and a text. */
+type Choice<Operation, Fields> = Operation extends { parameters: { query?: { fields?: infer Declared } } }
+  ? [Extract<Declared, string>, Extract<Declared, readonly string[]>] extends [never, unknown] | [unknown, never]
+    ? undefined
+    : Fields
+  : undefined;
 
 /** The second argument of openapi-fetch, which is optional if none of its members is required. */
 type InitArguments<Init> =
@@ -40,14 +45,27 @@ type UploadInit<Init> = { [Key in keyof Init]: Key extends "body" ? FileBody : I
 /** How to read a response that is a file: openapi-fetch expects JSON if this is not set. */
 type FileInit = { parseAs: "blob" | "arrayBuffer" | "text" | "stream" };
 
-/** The options of openapi-fetch for an operation, with the types of files. */
-type InitOf<Operation, Init> = (Operation extends { requestBody?: infer Body }
-  ? [NonNullable<Body>] extends [never]
-    ? Init
-    : NonNullable<Body> extends AnyContent
-      ? UploadInit<Init>
-      : Init
-  : Init) &
+/**
+ * Options with parameters, where the fields to select may have keys of maps. A conditional type: the compiler finds out what the caller
+ * wrote as a literal only if it sees the members.
+ */
+type WithKeys<Init> = Init extends unknown ? { [Key in keyof Init]: Key extends "params" ? ParametersWithKeys<Init[Key]> : Init[Key] } : never;
+type ParametersWithKeys<Parameters> = {
+  [Place in keyof Parameters]: Place extends "query" ? QueryWithKeys<Parameters[Place]> : Parameters[Place];
+};
+type QueryWithKeys<Query> = { [Name in keyof Query]: Name extends "fields" ? FieldsWithKeys<Query[Name]> : Query[Name] };
+type FieldsWithKeys<Fields> = Fields extends readonly (infer Listed extends string)[] ? FieldPath<Listed>[] : Fields;
+
+/** The options of openapi-fetch for an operation, with the types of files and of keys. */
+type InitOf<Operation, Init> = WithKeys<
+  Operation extends { requestBody?: infer Body }
+    ? [NonNullable<Body>] extends [never]
+      ? Init
+      : NonNullable<Body> extends AnyContent
+        ? UploadInit<Init>
+        : Init
+    : Init
+> &
   (Operation extends { responses: { 200: AnyContent } } ? FileInit : unknown);
 
 /** Calls the operations of one HTTP method. */
@@ -102,12 +120,12 @@ export type StreamPath<Paths> = {
 }[keyof Paths] &
   string;
 
-/** The type of a stream's messages. */
-export type StreamMessage<Paths, Path extends keyof Paths> = Paths[Path] extends { get: StreamOperation<infer Message> }
-  ? Exclude<Message, StreamError>
+/** The type of a stream's messages, of which the query may select fields. */
+export type StreamMessage<Paths, Path extends keyof Paths, Fields = undefined> = Paths[Path] extends { get: StreamOperation<infer Message> }
+  ? Chosen<Exclude<Message, StreamError>, Choice<Paths[Path]["get"], Fields>>
   : never;
 
 /** The path variables and the query of a stream. */
 export type StreamParameters<Paths, Path extends keyof Paths> = Paths[Path] extends { get: { parameters: infer Parameters } }
-  ? Pick<Parameters, Extract<keyof Parameters, "path" | "query">>
+  ? ParametersWithKeys<Pick<Parameters, Extract<keyof Parameters, "path" | "query">>>
   : never;

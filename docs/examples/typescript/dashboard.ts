@@ -61,7 +61,11 @@ async function placeOrder(client: Client): Promise<string> {
 /** Each change as it happens; `resume` connects again if the connection breaks, and nothing comes twice. */
 async function watchUntilCancelled(client: Client, orderId: string): Promise<void> {
   const params = { path: { order_id: orderId } };
-  for await (const change of client.watch("/v1/orders/{order_id}:watch", { params, resume: true })) {
+  const changes = client.watch("/v1/orders/{order_id}:watch", {
+    params: { ...params, query: { fields: ["sequence", "status"] } },
+    resume: true,
+  });
+  for await (const change of changes) {
     console.log(`  change ${change.sequence}: ${change.status}`);
     if (change.status === "ORDER_STATUS_PENDING") {
       await client.POST("/v1/orders/{order_id}:cancel", { params, body: { reason: "only an example" } });

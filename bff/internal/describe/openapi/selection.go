@@ -2,7 +2,6 @@ package openapi
 
 import (
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -21,9 +20,14 @@ func (b *builder) selection(op policy.Endpoint) []*Parameter {
 
 	return []*Parameter{{
 		Name: policy.FieldsParameter, In: inQuery, Style: "form", Explode: new(false),
-		Description: "The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`," +
-			" and `*` is every field.",
-		Schema: &Schema{Type: typeArray, Items: b.selectable(op), MinItems: new(uint64(1))},
+		Description: "The fields that the response has; all if it is missing.",
+		Schema: &Schema{AnyOf: []*Schema{
+			{Type: typeArray, Items: b.selectable(op), MinItems: new(uint64(1))},
+			{
+				Type: typeString, MinLength: new(uint64(1)),
+				Description: "Any selection as one text. Paths may be nested, as in `user,orders(orderId,total)`, and name entries of maps.",
+			},
+		}},
 	}}
 }
 
@@ -33,7 +37,7 @@ func (b *builder) selectable(op policy.Endpoint) *Schema {
 
 	if field := responseField(op); field != nil {
 		if field.IsMap() {
-			return &Schema{Type: typeString, Enum: []any{"*"}} // The other names are keys.
+			return &Schema{Type: typeString, Enum: b.paths(field.MapValue().Message(), "*")}
 		}
 
 		message = field.Message()
@@ -42,8 +46,8 @@ func (b *builder) selectable(op policy.Endpoint) *Schema {
 	name := b.distinctName(message, "Fields")
 	if _, made := b.schemas[name]; !made {
 		b.schemas[name] = &Schema{
-			Type: typeString, Enum: b.paths(message),
-			Description: "Paths of fields of a response with " + string(message.FullName()) + ".",
+			Type: typeString, Enum: b.paths(message, ""),
+			Description: "Paths of fields of a response with " + string(message.FullName()) + ". `*` is all of it, or each entry of a map.",
 		}
 	}
 
@@ -53,19 +57,24 @@ func (b *builder) selectable(op policy.Endpoint) *Schema {
 // place is a message within a response.
 type place struct {
 	message protoreflect.MessageDescriptor
-	// path leads to it.
-	path schema.FieldPath
+	// fields lead to it.
+	fields schema.FieldPath
+	// path is how they are written. It ends with "*" if the message is the value of an entry of a map.
+	path string
 }
 
 // paths are those of the fields of a message, level by level as far as there is room for all of a message. Messages within
-// themselves are left out.
-func (b *builder) paths(message protoreflect.MessageDescriptor) []any {
-	paths := []any{"*"}
+// themselves are left out. The message is the response, or the value of each entry if it is a map; then it may be nil.
+func (b *builder) paths(message protoreflect.MessageDescriptor, root string) []any {
+	paths, places := []any{"*"}, []place{}
+	if hasFields(message) {
+		places = append(places, place{message: message, path: root})
+	}
 
-	for places := []place{{message: message}}; len(places) > 0; places = places[1:] {
+	for ; len(places) > 0; places = places[1:] {
 		at := places[0]
 
-		if len(at.path) > 0 && len(paths)+at.message.Fields().Len() > maxPaths {
+		if len(at.fields) > 0 && len(paths)+at.message.Fields().Len() > maxPaths {
 			continue
 		}
 
@@ -74,11 +83,16 @@ func (b *builder) paths(message protoreflect.MessageDescriptor) []any {
 				continue
 			}
 
-			path := append(slices.Clone(at.path), field)
-			paths = append(paths, b.spelledPath(path))
+			inner := place{field.Message(), append(slices.Clone(at.fields), field), joinPath(at.path, b.name(field))}
+			paths = append(paths, inner.path)
 
-			if held := field.Message(); hasFields(field) && !within(held, path) {
-				places = append(places, place{held, path})
+			if field.IsMap() {
+				inner.message, inner.path = field.MapValue().Message(), joinPath(inner.path, "*")
+				paths = append(paths, inner.path)
+			}
+
+			if hasFields(inner.message) && !within(inner.message, inner.fields) {
+				places = append(places, inner)
 			}
 		}
 	}
@@ -86,17 +100,15 @@ func (b *builder) paths(message protoreflect.MessageDescriptor) []any {
 	return paths
 }
 
-// hasFields reports whether the values of a field are objects of named fields.
-func hasFields(field protoreflect.FieldDescriptor) bool {
-	held := field.Message()
-	return held != nil && !field.IsMap() && wellKnown(held, output) == nil && held.FullName() != httpBody
+// hasFields reports whether a message, if there is one, is an object of named fields in JSON.
+func hasFields(message protoreflect.MessageDescriptor) bool {
+	return message != nil && wellKnown(message, output) == nil && message.FullName() != httpBody
 }
 
-func (b *builder) spelledPath(path schema.FieldPath) string {
-	names := make([]string, len(path))
-	for i, field := range path {
-		names[i] = b.name(field)
+func joinPath(path, name string) string {
+	if path == "" {
+		return name
 	}
 
-	return strings.Join(names, ".")
+	return path + "." + name
 }

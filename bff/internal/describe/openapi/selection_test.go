@@ -29,7 +29,7 @@ func TestSelection(t *testing.T) {
 	t.Parallel()
 
 	const (
-		message = `string first_name = 1; map<string, Inner> inners = 2; repeated Inner list = 3; M self = 4;
+		message = `string first_name = 1; map<string, Inner> inners = 2; map<int32, string> names = 7; map<string, M> selves = 8; repeated Inner list = 3; M self = 4;
 			google.protobuf.Timestamp at = 5; string secret = 6 [(google.api.field_behavior) = INPUT_ONLY];`
 		operation = "paths /v1/m get parameters 1"
 		paths     = "components schemas t.v1.MFields enum"
@@ -38,17 +38,23 @@ func TestSelection(t *testing.T) {
 	doc := selecting(t, message, "", config.JSON{})
 	openapitest.Is(t, doc, operation+" name", `"fields"`)
 	openapitest.Is(t, doc, operation+" explode", `false`)
-	openapitest.Is(t, doc, operation+" schema", `{"type":"array","items":{"$ref":"#/components/schemas/t.v1.MFields"},"minItems":1}`)
-	openapitest.Is(t, doc, paths, `["*","firstName","inners","list","self","at","list.text"]`)
+	openapitest.Is(t, doc, operation+" schema anyOf 0", `{"type":"array","items":{"$ref":"#/components/schemas/t.v1.MFields"},"minItems":1}`)
+	openapitest.Is(t, doc, operation+" schema anyOf 1 type", `"string"`)
+	openapitest.Is(t, doc, paths, `["*","firstName","inners","inners.*","names","names.*","selves","selves.*",`+
+		`"list","self","at","inners.*.text","list.text"]`)
 
 	doc = selecting(t, message, "", config.JSON{Names: config.NamesProto})
-	openapitest.Is(t, doc, paths, `["*","first_name","inners","list","self","at","list.text"]`)
+	openapitest.Is(t, doc, paths, `["*","first_name","inners","inners.*","names","names.*","selves","selves.*",`+
+		`"list","self","at","inners.*.text","list.text"]`)
 
 	doc = selecting(t, message, "list", config.JSON{})
 	openapitest.Is(t, doc, "components schemas t.v1.InnerFields enum", `["*","text"]`)
 
 	doc = selecting(t, message, "inners", config.JSON{})
-	openapitest.Is(t, doc, operation+" schema items", `{"type":"string","enum":["*"]}`)
+	openapitest.Is(t, doc, operation+" schema anyOf 0 items", `{"type":"string","enum":["*","*.text"]}`)
+
+	doc = selecting(t, message, "names", config.JSON{})
+	openapitest.Is(t, doc, operation+" schema anyOf 0 items", `{"type":"string","enum":["*"]}`)
 }
 
 // What has no room is left out as a whole, but for the fields of the message itself.
