@@ -76,7 +76,7 @@ func (s *Selector) Parse(texts []string) (*Mask, error) {
 		}
 
 		if p.rest() != "" {
-			return nil, p.misplaced()
+			return nil, p.misplaced(`","`)
 		}
 	}
 
@@ -91,7 +91,7 @@ func (s *Selector) Parse(texts []string) (*Mask, error) {
 type maskParser struct {
 	text string
 	pos  int
-	// path are the names so far.
+	// path are the names so far, as they are written.
 	path []string
 }
 
@@ -108,14 +108,15 @@ func (p *maskParser) take(c byte) bool {
 	return true
 }
 
-// misplaced is the fault of the next character.
-func (p *maskParser) misplaced() error {
-	if p.rest() == "" {
-		return faultf(`has a "(" that is not closed`)
-	}
+// misplaced is the fault of the next character, where something else is expected.
+func (p *maskParser) misplaced(expected string) error {
+	next, _ := utf8.DecodeRuneInString(p.rest())
 
-	return faultf("has a misplaced %q at character %d", p.rest()[:1], utf8.RuneCountInString(p.text[:p.pos])+1)
+	return faultf("has %q at character %d, where %s is expected", string(next), p.character(p.pos), expected)
 }
+
+// character counts the characters before a position, from 1.
+func (p *maskParser) character(pos int) int { return utf8.RuneCountInString(p.text[:pos]) + 1 }
 
 // list reads paths with commas between them.
 func (p *maskParser) list(in scope, of *selection) error {
@@ -137,6 +138,8 @@ func (p *maskParser) list(in scope, of *selection) error {
 // onePath reads a path, which may end with a list of paths in parentheses.
 func (p *maskParser) onePath(in scope, of *selection) error {
 	for {
+		start := p.pos
+
 		name, quoted, err := p.name()
 		if err != nil {
 			return err
@@ -146,7 +149,7 @@ func (p *maskParser) onePath(in scope, of *selection) error {
 			return faultf("%s is nested more than %d levels deep", p.where(), maxMaskDepth)
 		}
 
-		p.path = append(p.path, name)
+		p.path = append(p.path, p.text[start:p.pos])
 		ends := !strings.HasPrefix(p.rest(), ".") && !strings.HasPrefix(p.rest(), "(")
 
 		if name == allFields && !quoted {
@@ -163,18 +166,28 @@ func (p *maskParser) onePath(in scope, of *selection) error {
 
 			return nil
 		case p.take('('):
-			if err := p.list(in, of); err != nil {
-				return err
-			}
-
-			if !p.take(')') {
-				return p.misplaced()
-			}
-
-			return nil
+			return p.nested(in, of)
 		}
 
 		p.pos++
+	}
+}
+
+// nested reads a list of paths to its closing parenthesis.
+func (p *maskParser) nested(in scope, of *selection) error {
+	open := p.character(p.pos - 1)
+
+	if err := p.list(in, of); err != nil {
+		return err
+	}
+
+	switch {
+	case p.take(')'):
+		return nil
+	case p.rest() == "":
+		return faultf(`has "(" at character %d without a ")"`, open)
+	default:
+		return p.misplaced(`"," or ")"`)
 	}
 }
 
@@ -183,7 +196,7 @@ func (p *maskParser) name() (name string, quoted bool, err error) {
 	if p.take('`') {
 		name, _, found := strings.Cut(p.rest(), "`")
 		if !found {
-			return "", true, faultf("has a backquote that is not closed")
+			return "", true, faultf("has a backquote at character %d without a second one", p.character(p.pos-1))
 		}
 
 		p.pos += len(name) + 1
@@ -202,31 +215,16 @@ func (p *maskParser) name() (name string, quoted bool, err error) {
 	case name != "":
 		return name, false, nil
 	case p.rest() == "":
-		return "", false, faultf("ends where a name is missing")
+		return "", false, faultf("ends after %q, where a name is expected", p.text[p.pos-1:])
 	default:
-		return "", false, p.misplaced()
+		return "", false, p.misplaced("a name")
 	}
 }
 
 // where is the path so far, in quotes.
 func (p *maskParser) where() string { return quotePath(p.path) }
 
-func quotePath(path []string) string { return strconv.Quote(Clip(joinNames(path))) }
-
-// joinNames writes a path as Parse reads it.
-func joinNames(path []string) string {
-	var out strings.Builder
-
-	for i, name := range path {
-		if i > 0 {
-			out.WriteByte('.')
-		}
-
-		out.WriteString(quoteName(name))
-	}
-
-	return out.String()
-}
+func quotePath(path []string) string { return strconv.Quote(Clip(strings.Join(path, "."))) }
 
 // all goes on with "*": each element of a list or each entry of a map, unless the path ends with it.
 func (p *maskParser) all(in scope, of *selection, ends bool) (scope, *selection, error) {
@@ -248,7 +246,7 @@ func (p *maskParser) all(in scope, of *selection, ends bool) (scope, *selection,
 
 		return in, of, nil
 	default:
-		return in, of, faultf(`%s has a name after "*", which is only for lists and maps`, p.where())
+		return in, of, p.notRepeated()
 	}
 }
 
@@ -288,6 +286,16 @@ func (p *maskParser) mixed() error {
 	return faultf(`%s: entries of a map are chosen by their keys or by "*", not by both`, p.where())
 }
 
+// notRepeated is the fault of a "*" between names.
+func (p *maskParser) notRepeated() error {
+	outer := "the response"
+	if last := len(p.path) - 1; last > 0 {
+		outer = quotePath(p.path[:last])
+	}
+
+	return faultf(`%s is followed by a name, but %s is neither a list nor a map; leave out the "*"`, p.where(), outer)
+}
+
 func (p *maskParser) noParts(in scope) error {
 	outer := quotePath(p.path[:len(p.path)-1])
 	if in.value {
@@ -308,7 +316,7 @@ func (p *maskParser) unknown(m *message, name string) error {
 
 	if found, ok := hint.Nearest(name, names); ok {
 		last := len(p.path) - 1
-		if meant := joinNames(append(p.path[:last:last], found)); len(meant) <= MaxClip {
+		if meant := strings.Join(append(p.path[:last:last], quoteName(found)), "."); len(meant) <= MaxClip {
 			return faultf(noField+"; did you mean %q?", p.where(), meant)
 		}
 	}
