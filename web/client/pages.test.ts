@@ -32,6 +32,29 @@ test("all pages of a list are read, one after the other", async (t) => {
   assert.equal(requests[2]?.headers.authorization, "Bearer T");
 });
 
+test("all pages have the selected fields", async (t) => {
+  const { baseUrl, requests } = await serve(t, (_, res, count) => {
+    // As the gateway writes it, with all parameters of the request.
+    const link = count < 1 ? { Link: '</v1/users/alice/orders?fields=orders.orderId&fields=orders.labels.gift&pageToken=n>; rel="next"' } : {};
+    res.writeHead(200, { "Content-Type": "application/json", ...link });
+    res.end(JSON.stringify({ orders: [{ orderId: `o${count}` }] }));
+  });
+  const list = createClient({ baseUrl }).pages("/v1/users/{user_id}/orders", {
+    params: { path: { user_id: "alice" }, query: { fields: ["orders.orderId", "orders.labels.gift"] } },
+  });
+  for await (const page of list) {
+    assert.equal(page.orders?.[0]?.orderId, `o${requests.length - 1}`);
+    assert.equal(page.orders?.[0]?.labels?.gift, undefined);
+    // @ts-expect-error It is not selected.
+    assert.equal(page.totalSize, undefined);
+  }
+
+  assert.deepEqual(
+    requests.map(({ url }) => new URL(url ?? "", baseUrl).search),
+    ["", "&pageToken=n"].map((token) => `?fields=orders.orderId&fields=orders.labels.gift${token}`),
+  );
+});
+
 test("the error of a page ends the list", async (t) => {
   const { baseUrl } = await serve(t, (_, res) => refuse(res, 403, "PERMISSION_DENIED"));
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -48,26 +49,43 @@ func (x *exchange) linkNext(message protoreflect.Message) {
 	}
 }
 
-// query returns a query with the token in place of the one in it. The other parameters stay as they are, in their order.
+// query returns a query with the token in place of the one in it. The other parameters stay as the client wrote them, in their order.
 func (p *pages) query(raw, token string) string {
 	name, parts := p.name, []string{}
 
 	for part := range strings.SplitSeq(raw, "&") {
 		// The query was read before.
-		key, value, _ := strings.Cut(part, "=")
+		key, _, _ := strings.Cut(part, "=")
 		key, _ = url.QueryUnescape(key)
-		value, _ = url.QueryUnescape(value)
 
 		switch {
 		case part == "":
 		case key == p.token.JSONName() || key == p.token.TextName():
 			name = key
 		default:
-			parts = append(parts, url.QueryEscape(key)+"="+url.QueryEscape(value))
+			parts = append(parts, escapeOthers(part))
 		}
 	}
 
 	return strings.Join(append(parts, url.QueryEscape(name)+"="+url.QueryEscape(token)), "&")
+}
+
+// escapeOthers encodes the bytes that no query may have (RFC 3986 section 3.4) but servers read, such as the ">" that ends the target
+// of a link (RFC 8288 section 3).
+func escapeOthers(part string) string {
+	const allowed = "-._~!$&'()*+,;=:@/?%"
+
+	var out strings.Builder
+
+	for _, c := range []byte(part) {
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(allowed, c) >= 0 {
+			out.WriteByte(c)
+		} else {
+			fmt.Fprintf(&out, "%%%02X", c)
+		}
+	}
+
+	return out.String()
 }
 
 // textIn returns the value of a field of a message, which may be among its unknown fields.

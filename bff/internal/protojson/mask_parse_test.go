@@ -69,7 +69,7 @@ func TestMaskFaults(t *testing.T) {
 		"every.`a.b`":                          "\"every.`a.b`\" is not a field of the response",
 		"`strngField`":                         "\"`strngField`\" is not a field of the response; did you mean \"stringField\"?",
 		"``":                                   "\"``\" is not a field of the response",
-		" stringField":                         `" stringField" is not a field of the response; did you mean "stringField"?`,
+		"strings, stringField":                 `" stringField" is not a field of the response; did you mean "stringField"?`,
 		"byInt32.`*`":                          "\"byInt32.`*`\": \"*\" is not a key of type int32",
 		"byInt32.x":                            `"byInt32.x": "x" is not a key of type int32`,
 		"everyByString(a,*.strings)":           `"everyByString.*": entries of a map are chosen by their keys or by "*", not by both`,

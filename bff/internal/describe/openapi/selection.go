@@ -25,7 +25,8 @@ func (b *builder) selection(op policy.Endpoint) []*Parameter {
 			{Type: typeArray, Items: b.selectable(op), MinItems: new(uint64(1))},
 			{
 				Type: typeString, MinLength: new(uint64(1)),
-				Description: "Any selection as one text. Paths may be nested, as in `user,orders(orderId,total)`, and name entries of maps.",
+				Description: "Any selection as one text. Paths may be nested, as in `user,orders(orderId,total)`," +
+					" and name entries of maps.",
 			},
 		}},
 	}}
@@ -47,7 +48,8 @@ func (b *builder) selectable(op policy.Endpoint) *Schema {
 	if _, made := b.schemas[name]; !made {
 		b.schemas[name] = &Schema{
 			Type: typeString, Enum: b.paths(message, ""),
-			Description: "Paths of fields of a response with " + string(message.FullName()) + ". `*` is all of it, or each entry of a map.",
+			Description: "Paths of fields of a response with " + string(message.FullName()) +
+				". `*` is all of it, or each entry of a map.",
 		}
 	}
 
