@@ -32,6 +32,6 @@ export function summary(title: string, exchange: Exchange<{ partialErrors?: { pa
   if (!data) {
     return `${status}: ${problem?.detail}`;
   }
-  const missing = (data.partialErrors ?? []).map((error) => error.part).join(" and ");
+  const missing = new Intl.ListFormat("en").format((data.partialErrors ?? []).map(({ part }) => part ?? ""));
   return missing === "" ? `${title}: complete.` : `${title}: without ${missing}.`;
 }

@@ -17,7 +17,7 @@ export function noPage(noun: string, problem: ProblemError | undefined, hint: st
 /** The notice about a part that is missing, if it is; the subject is what is not available, with its verb. */
 export function missing(errors: PorticoV1PartialError[] | undefined, part: string, subject: string): HTMLElement | undefined {
   const error = errors?.find((candidate) => candidate.part === part);
-  return error && notice("warn", `${subject} not available: ${error.code} — ${error.message}`, "The rest of the answer is complete.");
+  return error && notice("warn", `${subject} not available: ${error.code} — ${error.message}`);
 }
 
 /** A status as a coloured word. */

@@ -88,6 +88,11 @@ func (p *parameter) valid(values []string) error {
 		return p.validList(values)
 	}
 
+	// A list or a text: the text has the elements of several lists.
+	if p.joined {
+		values = []string{strings.Join(values, ",")}
+	}
+
 	if len(values) > 1 {
 		return errors.New("is set more than once")
 	}

@@ -49,7 +49,8 @@ func (x *exchange) linkNext(message protoreflect.Message) {
 	}
 }
 
-// query returns a query with the token in place of the one in it. The other parameters stay as the client wrote them, in their order.
+// query returns a query with the token in place of the one in it. The other parameters stay as the client wrote them, in their
+// order.
 func (p *pages) query(raw, token string) string {
 	name, parts := p.name, []string{}
 
@@ -70,8 +71,8 @@ func (p *pages) query(raw, token string) string {
 	return strings.Join(append(parts, url.QueryEscape(name)+"="+url.QueryEscape(token)), "&")
 }
 
-// escapeOthers encodes the bytes that no query may have (RFC 3986 section 3.4) but servers read, such as the ">" that ends the target
-// of a link (RFC 8288 section 3).
+// escapeOthers encodes the bytes that no query may have (RFC 3986 section 3.4) but servers read, such as the ">" that ends the
+// target of a link (RFC 8288 section 3).
 func escapeOthers(part string) string {
 	const allowed = "-._~!$&'()*+,;=:@/?%"
 

@@ -8,6 +8,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/testkit/openapitest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
@@ -55,6 +56,33 @@ func TestSelection(t *testing.T) {
 
 	doc = selecting(t, message, "names", config.JSON{})
 	openapitest.Is(t, doc, operation+" schema anyOf 0 items", `{"type":"string","enum":["*"]}`)
+}
+
+// The gateway accepts each path that a document lists.
+func TestListedPathsAreAccepted(t *testing.T) {
+	t.Parallel()
+
+	const message = `string name = 1; map<string, Inner> inners = 2; repeated Inner list = 3; M self = 4; google.protobuf.Timestamp at = 5;
+		map<string, string> texts = 6; oneof kind { Inner inner = 7; google.protobuf.Struct data = 8; } repeated google.protobuf.Any any = 9;
+		google.protobuf.Int64Value number = 10; map<string, google.protobuf.Struct> values = 11; map<string, M> selves = 12;`
+
+	for _, names := range []string{"", config.NamesProto} {
+		json := config.JSON{Names: names}.WithDefaults()
+		endpoint := one(`rpc Do(N) returns (M) { option (google.api.http) = {get: "/v1/m"}; }`, message)
+		output := openapitest.Operations(t, openapitest.Imports+endpoint, policy.Policy{})[0].Descriptor.Output()
+		selector := protojson.New(json).Selector(output, nil)
+
+		paths, _ := openapitest.At(t, selecting(t, message, "", json), "components schemas t.v1.MFields enum").([]any)
+		for _, path := range paths {
+			if _, err := selector.Parse([]string{path.(string)}); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+
+		if len(paths) < 15 {
+			t.Errorf("%d paths", len(paths))
+		}
+	}
 }
 
 // What has no room is left out as a whole, but for the fields of the message itself.

@@ -388,7 +388,7 @@ function noPage(noun, problem, hint) {
 }
 function missing(errors, part, subject) {
   const error = errors?.find((candidate) => candidate.part === part);
-  return error && notice("warn", `${subject} not available: ${error.code} — ${error.message}`, "The rest of the answer is complete.");
+  return error && notice("warn", `${subject} not available: ${error.code} — ${error.message}`);
 }
 function badge(value, prefix) {
   const text = label(value, prefix);
@@ -511,7 +511,7 @@ function summary(title, exchange) {
   if (!data) {
     return `${status}: ${problem?.detail}`;
   }
-  const missing2 = (data.partialErrors ?? []).map((error) => error.part).join(" and ");
+  const missing2 = new Intl.ListFormat("en").format((data.partialErrors ?? []).map(({ part }) => part ?? ""));
   return missing2 === "" ? `${title}: complete.` : `${title}: without ${missing2}.`;
 }
 
