@@ -18,7 +18,11 @@ export type Selected<Data, Path extends string> = "*" extends Path
     : Data extends object
       ? string extends keyof Data
         ? { [Key in Head<Path> as Key extends "*" ? string : Unquoted<Key>]?: Below<Data[keyof Data], Path, Key> }
-        : { [Name in keyof Data as Name extends Head<Path> | Missing ? Name : never]: Name extends Missing ? Data[Name] : Below<Data[Name], Path, Name & string> }
+        : {
+            [Name in keyof Data as Name extends Head<Path> | Missing ? Name : never]: Name extends Missing
+              ? Data[Name]
+              : Below<Data[Name], Path, Name & string>;
+          }
       : Data;
 
 /** What the paths that begin with a name select of its value. */

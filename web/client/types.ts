@@ -49,7 +49,9 @@ type FileInit = { parseAs: "blob" | "arrayBuffer" | "text" | "stream" };
  * Options with parameters, where the fields to select may have keys of maps. A conditional type: the compiler finds out what the caller
  * wrote as a literal only if it sees the members.
  */
-type WithKeys<Init> = Init extends unknown ? { [Key in keyof Init]: Key extends "params" ? ParametersWithKeys<Init[Key]> : Init[Key] } : never;
+type WithKeys<Init> = Init extends unknown
+  ? { [Key in keyof Init]: Key extends "params" ? ParametersWithKeys<Init[Key]> : Init[Key] }
+  : never;
 type ParametersWithKeys<Parameters> = {
   [Place in keyof Parameters]: Place extends "query" ? QueryWithKeys<Parameters[Place]> : Parameters[Place];
 };

@@ -177,6 +177,63 @@ func TestDemoOpensAnOrderAndShowsWhatIsMissing(t *testing.T) {
 	}
 }
 
+// Several parts are missing at once, on the narrowest of phones, and the keyboard alone switches the backends.
+func TestDemoShowsSeveralMissingPartsOnAPhone(t *testing.T) {
+	t.Parallel()
+
+	const notices = `#parts [data-part] .notice`
+
+	p := startDev(t, t.TempDir())
+	page := openDemo(t, p)
+	page.Phone()
+	choose(page, "path", "/v1/orders/"+shippedOrder+"/page")
+	page.Do(chromedp.WaitVisible(chromedp.CSS(`[data-part="payments"] [data-payment]`)))
+
+	for i, service := range []string{"payment", "notification", "profile"} {
+		// A page from the cache would have the profile.
+		page.Do(chromedp.SendKeys(chromedp.CSS("#switch-"+service+"-1"), "\r"),
+			chromedp.WaitVisible(chromedp.CSS(`#parts[aria-busy="false"]`)))
+
+		if service != "profile" {
+			page.Do(chromedp.WaitVisible(chromedp.CSS(`[data-part="` + service + `s"] .notice`)))
+		}
+
+		if got := browsertest.Get(page, chromedp.Evaluate[string](`document.activeElement.id`)); got != "switch-"+service+"-1" {
+			t.Errorf("after %d, the focus is at %q", i, got)
+		}
+	}
+
+	readable(t, page, "missing")
+
+	// Once, the numbers had no headings on a phone.
+	if got := browsertest.Get(page, chromedp.Evaluate[float64](`document.querySelector(".waterfall th.number").getBoundingClientRect().left`)); got < 0 {
+		t.Errorf("the headings of the calls begin at %.0f", got)
+	}
+
+	texts := browsertest.Get(page, chromedp.Evaluate[[]string](`[...document.querySelectorAll("`+notices+`")].map((notice) => notice.innerText)`))
+	if len(texts) < 2 {
+		t.Errorf("notices: %q", texts)
+	}
+
+	for _, text := range texts {
+		if !strings.Contains(text, " not available: UNAVAILABLE — ") || strings.Contains(text, "complete") {
+			t.Errorf("a notice is %q", text)
+		}
+	}
+
+	if got := textOf(page, "#announcement"); !strings.Contains(got, "without payments") {
+		t.Errorf("screen readers are told %q", got)
+	}
+
+	if got := page.Overflow(); got > 0 {
+		t.Errorf("it is %d pixels too wide", got)
+	}
+
+	for _, box := range page.Sideways() {
+		t.Errorf("%s has to be scrolled sideways", box)
+	}
+}
+
 func TestDemoSaysThatACachedResponseNeededNoCall(t *testing.T) {
 	t.Parallel()
 
