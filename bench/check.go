@@ -64,7 +64,7 @@ func settled(ctx context.Context, v variant) ([]byte, error) {
 	for {
 		c.keep.Reset()
 
-		status, err := c.do(v.request)
+		status, err := c.do(v.of(0))
 		if err != nil {
 			return nil, err
 		}

@@ -7,10 +7,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
+
+	"github.com/portico-gateway/portico/bench/internal/sample"
 )
 
 // configuration is Portico's: production policies, with limits that are checked but do not refuse what the load sends. GetOrder
-// alone has one that always does.
+// alone has one that always does. The backend counts calls by their authority.
 const configuration = `server: {address: "127.0.0.1:0", drain_delay: 1ms, drain_timeout: 1s}
 admin: {address: "127.0.0.1:0"}
 auth: {issuers: [{issuer: %q, audiences: [%q], algorithms: [EdDSA], jwks_file: %q}]}
@@ -21,23 +24,27 @@ policies:
   - selector: order.v1.OrderService.GetOrder
     set: {rate_limits: [{requests: 1, per: 86400s, burst: 1}]}
 upstreams:
-  user: {addresses: [%[4]q]}
-  order: {addresses: [%[4]q]}
-  profile: {addresses: [%[4]q]}
-  payment: {addresses: [%[4]q]}
-  notification: {addresses: [%[4]q]}
+  user: {addresses: [%[4]q], authority: %[5]s}
+  order: {addresses: [%[4]q], authority: %[5]s}
+  profile: {addresses: [%[4]q], authority: %[5]s}
+  payment: {addresses: [%[4]q], authority: %[5]s}
+  notification: {addresses: [%[4]q], authority: %[5]s}
 `
 
 // fleet is what runs. All of it ends with stop.
 type fleet struct {
 	dir     string
-	token   string
+	keys    string
+	callers []caller
 	running []*process
 
-	vanilla, floor, portico *process
+	backend, vanilla, floor, portico *process
 	// against is another build of Portico. Nil: there is none.
 	against *process
 }
+
+// caller is a user with a token.
+type caller struct{ user, token string }
 
 // build compiles what is run, with the defaults of the go command.
 func build(ctx context.Context, module, pkg, binary string) error {
@@ -65,32 +72,42 @@ func (f *fleet) start(ctx context.Context, o options) error {
 		}
 	}
 
-	backend, err := f.launch(ctx, "backend", peers, "backend")
+	err := f.makeCallers(max(o.workers, latencyConnections))
 	if err != nil {
 		return err
 	}
 
-	if err := f.configure(backend.address); err != nil {
+	if f.backend, err = f.launch(ctx, "backend", peers, "backend"); err != nil {
 		return err
 	}
 
-	if f.vanilla, err = f.launch(ctx, "vanilla", peers, "vanilla", backend.address); err != nil {
+	if f.vanilla, err = f.launch(ctx, "vanilla", peers, "vanilla", f.backend.address); err != nil {
 		return err
 	}
 
-	if f.floor, err = f.launch(ctx, "floor", peers, "floor", backend.address); err != nil {
+	if f.floor, err = f.launch(ctx, "floor", peers, "floor", f.backend.address); err != nil {
 		return err
 	}
 
-	if f.portico, err = f.launch(ctx, "portico", o.portico, "serve", "--config", f.configFile()); err != nil {
+	if f.portico, err = f.serve(ctx, "portico", o.portico); err != nil {
 		return err
 	}
 
 	if o.against != "" {
-		f.against, err = f.launch(ctx, "against", o.against, "serve", "--config", f.configFile())
+		f.against, err = f.serve(ctx, "against", o.against)
 	}
 
 	return err
+}
+
+// serve starts a build of Portico.
+func (f *fleet) serve(ctx context.Context, name, binary string) (*process, error) {
+	config, err := f.configure(name)
+	if err != nil {
+		return nil, err
+	}
+
+	return f.launch(ctx, name, binary, "serve", "--config", config)
 }
 
 // withRoutes starts gateways that embed Portico, with so many further routes.
@@ -103,7 +120,14 @@ func (f *fleet) withRoutes(ctx context.Context, counts ...int) ([]*process, erro
 	var started []*process
 
 	for _, count := range counts {
-		p, err := f.launch(ctx, fmt.Sprintf("%d routes", count), binary, f.configFile(), strconv.Itoa(count))
+		name := fmt.Sprintf("%d routes", count)
+
+		config, err := f.configure(name)
+		if err != nil {
+			return nil, err
+		}
+
+		p, err := f.launch(ctx, name, binary, config, strconv.Itoa(count))
 		if err != nil {
 			return nil, err
 		}
@@ -132,17 +156,41 @@ func (f *fleet) stop() {
 	}
 }
 
-func (f *fleet) configFile() string { return filepath.Join(f.dir, "portico.yaml") }
+// authority is that of the calls of a gateway.
+func authority(gateway string) string { return strings.ReplaceAll(gateway, " ", "-") }
 
-func (f *fleet) configure(backend string) (err error) {
-	keys := filepath.Join(f.dir, "jwks.json")
-	if f.token, err = newToken(keys); err != nil {
+// configure writes the configuration of a build of Portico, and returns the file.
+func (f *fleet) configure(name string) (file string, err error) {
+	file = filepath.Join(f.dir, authority(name)+".yaml")
+
+	text := fmt.Sprintf(configuration, issuer, audience, f.keys, f.backend.address, authority(name))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return "", fmt.Errorf("write configuration: %w", err)
+	}
+
+	return file, nil
+}
+
+// makeCallers makes so many callers, of which the first is the user of the sample.
+func (f *fleet) makeCallers(count int) error {
+	f.keys = filepath.Join(f.dir, "jwks.json")
+
+	keys, err := newSigner(f.keys)
+	if err != nil {
 		return err
 	}
 
-	text := fmt.Sprintf(configuration, issuer, audience, keys, backend)
-	if err := os.WriteFile(f.configFile(), []byte(text), 0o600); err != nil {
-		return fmt.Errorf("write configuration: %w", err)
+	for i := range count {
+		c := caller{user: sample.UserID}
+		if i > 0 {
+			c.user = fmt.Sprintf("user%03d", i)
+		}
+
+		if c.token, err = keys.token(c.user); err != nil {
+			return err
+		}
+
+		f.callers = append(f.callers, c)
 	}
 
 	return nil

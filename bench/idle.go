@@ -97,7 +97,7 @@ func withIdle(ctx context.Context, v variant, count int) (int64, error) {
 
 		clients = append(clients, c)
 
-		if _, err := c.do(v.request); err != nil {
+		if _, err := c.do(v.of(0)); err != nil {
 			return 0, fmt.Errorf("connection %d: %w", len(clients), err)
 		}
 

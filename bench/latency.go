@@ -125,7 +125,7 @@ func paced(ctx context.Context, v variant, start time.Time, every time.Duration,
 			defer c.close()
 
 			for i := range due {
-				status, err := c.do(v.request)
+				status, err := c.do(v.of(worker))
 				if err == nil && status != v.status {
 					err = fmt.Errorf("answers %d, not %d", status, v.status)
 				}

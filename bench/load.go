@@ -10,14 +10,18 @@ import (
 	"github.com/portico-gateway/portico/bench/internal/sample"
 )
 
-// variant is a gateway with the request that it is loaded with.
+// variant is a gateway with the requests that it is loaded with.
 type variant struct {
 	name    string
 	process *process
-	request []byte
+	// requests are those of the callers, in the order of workers; after the last comes the first.
+	requests [][]byte
 	// status is that of every answer.
 	status int
 }
+
+// of returns the request of a worker.
+func (v variant) of(worker int) []byte { return v.requests[worker%len(v.requests)] }
 
 // loader loads variants at the same time, over connections that are kept. Each of its workers sends a request to the first, waits
 // for the answer, sends one to the second, and so on: all get the same number of requests, and the cheap ones, which are often
@@ -39,8 +43,9 @@ type worker struct {
 type target struct {
 	variant
 
-	number int
-	client *client
+	number  int
+	client  *client
+	request []byte
 }
 
 func newLoader(variants []variant, o options, stream bool) (*loader, error) {
@@ -61,7 +66,7 @@ func newLoader(variants []variant, o options, stream bool) (*loader, error) {
 				return nil, fmt.Errorf("%s: %w", variants[number].name, err)
 			}
 
-			w.targets = append(w.targets, target{variant: variants[number], number: number, client: c})
+			w.targets = append(w.targets, target{variant: variants[number], number: number, client: c, request: variants[number].of(i)})
 
 			if o.apart {
 				break

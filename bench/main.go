@@ -168,7 +168,7 @@ func costs(ctx context.Context, w io.Writer, f *fleet, selected []payload, o opt
 			return err
 		}
 
-		results, err := measure(ctx, p, variants, o)
+		results, err := measure(ctx, f, p, variants, o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -58,6 +59,22 @@ func (p *process) forgetPeak() error {
 
 // mallocs is how many objects a process has allocated.
 func (p *process) mallocs(ctx context.Context) (float64, error) {
+	return p.metric(ctx, "go_memstats_mallocs_total")
+}
+
+// callsOf is how many calls of a gateway a backend has received.
+func (p *process) callsOf(ctx context.Context, gateway string) (float64, error) {
+	count, err := p.metric(ctx, fmt.Sprintf("calls_total{gateway=%q}", authority(gateway)))
+	if errors.Is(err, errNoMetric) {
+		return 0, nil
+	}
+
+	return count, err
+}
+
+var errNoMetric = errors.New("is not among the metrics")
+
+func (p *process) metric(ctx context.Context, name string) (float64, error) {
 	body, err := p.get(ctx, "/metrics")
 	if err != nil {
 		return 0, err
@@ -65,12 +82,12 @@ func (p *process) mallocs(ctx context.Context) (float64, error) {
 
 	lines := bufio.NewScanner(bytes.NewReader(body))
 	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), "go_memstats_mallocs_total "); ok {
+		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
 			return strconv.ParseFloat(value, 64)
 		}
 	}
 
-	return 0, fmt.Errorf("allocations of %s: not among its metrics", p.name)
+	return 0, fmt.Errorf("%s of %s: %w", name, p.name, errNoMetric)
 }
 
 // mallocsAndCost is the same, and besides how many that question itself makes.

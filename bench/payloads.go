@@ -40,7 +40,8 @@ func payloads() []payload {
 		{name: "small", about: "GET of one user", variants: plain(small), same: true},
 		{name: "list", about: "GET of 100 orders", variants: plain(list), same: true},
 		{name: "post", about: "POST of 600 bytes", variants: plain(post), same: true},
-		{name: "aggregate", about: "GET of a dashboard, three calls", variants: plain(aggregate), same: true},
+		{name: "aggregate", about: "GET of a dashboard, each worker a caller of its own", variants: byCaller(aggregate), same: true},
+		{name: "shared", about: "GET of a dashboard, all workers one caller", variants: plain(aggregate), same: true},
 		{name: "stream", about: "messages of a stream", variants: plain(watch), same: true, stream: true},
 		{name: "cache", about: "GET of a kept answer; the floor's is static", variants: plain(cached), same: true},
 		{name: "401", about: "no token, against small", variants: refused(small, http.StatusUnauthorized)},
@@ -51,34 +52,47 @@ func payloads() []payload {
 
 // plain sends the same request to all.
 func plain(target string) func(context.Context, *fleet) ([]variant, error) {
-	return func(_ context.Context, f *fleet) ([]variant, error) {
-		request, err := requestTo(target, f.token)
+	return func(_ context.Context, f *fleet) ([]variant, error) { return toAll(target, f, f.callers[:1]) }
+}
+
+// byCaller sends the same to all, but from each worker for another caller.
+func byCaller(target string) func(context.Context, *fleet) ([]variant, error) {
+	return func(_ context.Context, f *fleet) ([]variant, error) { return toAll(target, f, f.callers) }
+}
+
+func toAll(target string, f *fleet, callers []caller) ([]variant, error) {
+	requests := make([][]byte, 0, len(callers))
+
+	for _, c := range callers {
+		request, err := requestTo(strings.Replace(target, sample.UserID, c.user, 1), c.token)
 		if err != nil {
 			return nil, err
 		}
 
-		status := http.StatusOK
-		if target == post {
-			status = http.StatusCreated
-		}
-
-		variants := []variant{
-			{name: "vanilla", process: f.vanilla, request: request, status: http.StatusOK},
-			{name: "portico", process: f.portico, request: request, status: status},
-			{name: "floor", process: f.floor, request: request, status: status},
-		}
-		if f.against != nil {
-			variants = append(variants, variant{name: "against", process: f.against, request: request, status: status})
-		}
-
-		return variants, nil
+		requests = append(requests, request)
 	}
+
+	status := http.StatusOK
+	if target == post {
+		status = http.StatusCreated
+	}
+
+	variants := []variant{
+		{name: "vanilla", process: f.vanilla, requests: requests, status: http.StatusOK},
+		{name: "portico", process: f.portico, requests: requests, status: status},
+		{name: "floor", process: f.floor, requests: requests, status: status},
+	}
+	if f.against != nil {
+		variants = append(variants, variant{name: "against", process: f.against, requests: requests, status: status})
+	}
+
+	return variants, nil
 }
 
 // refused compares what Portico does not do with what vanilla does for the small payload.
 func refused(target string, status int) func(context.Context, *fleet) ([]variant, error) {
 	return func(_ context.Context, f *fleet) ([]variant, error) {
-		token := f.token
+		token := f.callers[0].token
 		if status == http.StatusUnauthorized {
 			token = ""
 		}
@@ -88,14 +102,14 @@ func refused(target string, status int) func(context.Context, *fleet) ([]variant
 			return nil, err
 		}
 
-		done, err := requestTo(small, f.token)
+		done, err := requestTo(small, f.callers[0].token)
 
 		variants := []variant{
-			{name: "vanilla", process: f.vanilla, request: done, status: http.StatusOK},
-			{name: "portico", process: f.portico, request: request, status: status},
+			{name: "vanilla", process: f.vanilla, requests: [][]byte{done}, status: http.StatusOK},
+			{name: "portico", process: f.portico, requests: [][]byte{request}, status: status},
 		}
 		if f.against != nil {
-			variants = append(variants, variant{name: "against", process: f.against, request: request, status: status})
+			variants = append(variants, variant{name: "against", process: f.against, requests: [][]byte{request}, status: status})
 		}
 
 		return variants, err
@@ -104,7 +118,7 @@ func refused(target string, status int) func(context.Context, *fleet) ([]variant
 
 // routed compares gateways with many routes with one that has few.
 func routed(ctx context.Context, f *fleet) ([]variant, error) {
-	request, err := requestTo(small, f.token)
+	request, err := requestTo(small, f.callers[0].token)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +127,7 @@ func routed(ctx context.Context, f *fleet) ([]variant, error) {
 
 	variants := make([]variant, 0, len(processes))
 	for _, p := range processes {
-		variants = append(variants, variant{name: p.name, process: p, request: request, status: http.StatusOK})
+		variants = append(variants, variant{name: p.name, process: p, requests: [][]byte{request}, status: http.StatusOK})
 	}
 
 	return variants, err

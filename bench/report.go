@@ -6,10 +6,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,6 +44,12 @@ func microseconds(values []time.Duration) string {
 	})
 
 	return fmt.Sprintf("%.1f", float64(median.Nanoseconds())/float64(time.Microsecond))
+}
+
+// decimal has so many places at most.
+func decimal(value float64, places int) string {
+	scale := math.Pow10(places)
+	return strconv.FormatFloat(math.Round(value*scale)/scale, 'f', -1, 64)
 }
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.0f", float64(bytes)/(1<<20)) }
@@ -81,8 +89,8 @@ func cpuModel() string {
 
 // reportHead begins the table.
 func reportHead(w io.Writer) {
-	fmt.Fprint(w, "\n| payload | gateway | CPU to the first, median (quartiles) | µs of CPU each | allocations each | peak MB | answers |\n",
-		"|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(w, "\n| payload | gateway | CPU to the first, median (quartiles) | µs of CPU each | allocations each | calls each | peak MB | answers |\n",
+		"|---|---|---|---|---|---|---|---|\n")
 }
 
 // report prints the rows of a payload.
@@ -95,8 +103,8 @@ func report(w io.Writer, p payload, results []result) {
 			compared = "1"
 		}
 
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %d |\n", label, r.name, compared, microseconds(r.cpu),
-			strings.TrimSuffix(fmt.Sprintf("%.1f", r.mallocs), ".0"), megabytes(r.peak), r.answers)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %d |\n", label, r.name, compared, microseconds(r.cpu),
+			decimal(r.mallocs, 1), decimal(r.calls, 2), megabytes(r.peak), r.answers)
 
 		label = ""
 	}

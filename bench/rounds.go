@@ -16,6 +16,8 @@ type result struct {
 	answers int64
 	// mallocs is per request.
 	mallocs float64
+	// calls are those to the backend, per request.
+	calls float64
 	// peak is the largest resident set, in bytes.
 	peak int64
 }
@@ -24,7 +26,7 @@ type result struct {
 const warmUpShare = 0.75
 
 // measure loads the variants of a payload in rounds.
-func measure(ctx context.Context, p payload, variants []variant, o options) ([]result, error) {
+func measure(ctx context.Context, f *fleet, p payload, variants []variant, o options) ([]result, error) {
 	l, err := newLoader(variants, o, p.stream)
 	if err != nil {
 		return nil, err
@@ -36,7 +38,8 @@ func measure(ctx context.Context, p payload, variants []variant, o options) ([]r
 	}
 
 	results := make([]result, len(variants))
-	mallocs := make([]float64, len(variants)) // At the beginning, with those of the questions.
+	// At the beginning, mallocs with those of the questions.
+	mallocs, calls := make([]float64, len(variants)), make([]float64, len(variants))
 
 	for i, v := range variants {
 		results[i].variant = v
@@ -47,6 +50,10 @@ func measure(ctx context.Context, p payload, variants []variant, o options) ([]r
 		}
 
 		mallocs[i] = count + cost
+
+		if calls[i], err = f.backend.callsOf(ctx, v.name); err != nil {
+			return nil, err
+		}
 
 		if err := v.process.forgetPeak(); err != nil {
 			return nil, err
@@ -66,6 +73,12 @@ func measure(ctx context.Context, p payload, variants []variant, o options) ([]r
 		}
 
 		results[i].mallocs = (count - mallocs[i]) / float64(results[i].answers)
+
+		if count, err = f.backend.callsOf(ctx, v.name); err != nil {
+			return nil, err
+		}
+
+		results[i].calls = (count - calls[i]) / float64(results[i].answers)
 
 		if results[i].peak, err = v.process.memory("VmHWM"); err != nil {
 			return nil, err

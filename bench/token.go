@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"os"
 	"time"
-
-	"github.com/portico-gateway/portico/bench/internal/sample"
 )
 
 // What stands in every token. The top-level domain "invalid" belongs to nobody (RFC 2606).
@@ -20,42 +18,54 @@ const (
 	tokenLifetime = 2 * time.Hour
 )
 
-// newToken makes a key, writes its public half to a file (RFC 7517) and signs a token for the one user (RFC 7519).
-func newToken(jwksFile string) (string, error) {
+type object = map[string]any
+
+// signer makes tokens (RFC 7519).
+type signer ed25519.PrivateKey
+
+// newSigner makes a key and writes its public half to a file (RFC 7517).
+func newSigner(jwksFile string) (signer, error) {
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
-		return "", fmt.Errorf("make key: %w", err)
+		return nil, fmt.Errorf("make key: %w", err)
 	}
 
-	type object = map[string]any
-
-	set := object{"keys": []object{{
+	set, err := json.Marshal(object{"keys": []object{{
 		"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": keyID,
 		"x": base64.RawURLEncoding.EncodeToString(public),
-	}}}
-	header := object{"alg": "EdDSA", "typ": "JWT", "kid": keyID}
+	}}})
+	if err != nil {
+		return nil, fmt.Errorf("make key set: %w", err)
+	}
+
+	if err := os.WriteFile(jwksFile, set, 0o600); err != nil {
+		return nil, fmt.Errorf("write key set: %w", err)
+	}
+
+	return signer(private), nil
+}
+
+// token signs a token for a user.
+func (s signer) token(user string) (string, error) {
 	now := time.Now()
+	header := object{"alg": "EdDSA", "typ": "JWT", "kid": keyID}
 	claims := object{
-		"iss": issuer, "aud": audience, "sub": sample.UserID, "scope": "openid profile orders:read",
+		"iss": issuer, "aud": audience, "sub": user, "scope": "openid profile orders:read",
 		"iat": now.Unix(), "exp": now.Add(tokenLifetime).Unix(),
 	}
 
-	var parts [3]string
+	var parts [2]string
 
-	for i, part := range []object{set, header, claims} {
+	for i, part := range []object{header, claims} {
 		text, err := json.Marshal(part)
 		if err != nil {
 			return "", fmt.Errorf("make token: %w", err)
 		}
 
-		parts[i] = string(text)
+		parts[i] = base64.RawURLEncoding.EncodeToString(text)
 	}
 
-	if err := os.WriteFile(jwksFile, []byte(parts[0]), 0o600); err != nil {
-		return "", fmt.Errorf("write key set: %w", err)
-	}
+	signed := parts[0] + "." + parts[1]
 
-	signed := base64.RawURLEncoding.EncodeToString([]byte(parts[1])) + "." + base64.RawURLEncoding.EncodeToString([]byte(parts[2]))
-
-	return signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(private, []byte(signed))), nil
+	return signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(ed25519.PrivateKey(s), []byte(signed))), nil
 }

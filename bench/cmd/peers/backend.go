@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -22,15 +23,29 @@ func runBackend() error {
 		return fmt.Errorf("listen: %w", err)
 	}
 
-	server := grpc.NewServer()
+	admin, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+
+	calls := &calls{}
+	server := grpc.NewServer(grpc.UnaryInterceptor(calls.unary), grpc.StreamInterceptor(calls.stream))
 	userv1.RegisterUserServiceServer(server, users{answer: sample.User()})
 	profilev1.RegisterProfileServiceServer(server, profiles{answer: sample.Profile()})
 	orderv1.RegisterOrderServiceServer(server, newOrders())
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
 
-	fmt.Printf("listening address=%s admin=-\n", listener.Addr())
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", calls.write)
 
-	return server.Serve(listener)
+	failed := make(chan error, 2)
+
+	go func() { failed <- http.Serve(admin, mux) }()
+	go func() { failed <- server.Serve(listener) }()
+
+	fmt.Printf("listening address=%s admin=%s\n", listener.Addr(), admin.Addr())
+
+	return <-failed
 }
 
 type users struct {

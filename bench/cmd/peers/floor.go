@@ -24,7 +24,7 @@ import (
 // floor is what no gateway gets below with net/http and grpc-go: it makes the calls, with bytes that are ready and answers that are
 // not looked at, and answers with JSON that is ready.
 func floor(backend string) (http.Handler, error) {
-	conn, err := grpc.NewClient(backend, grpc.WithTransportCredentials(insecure.NewCredentials()),
+	conn, err := grpc.NewClient(backend, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority("floor"),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{})))
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)

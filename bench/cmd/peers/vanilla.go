@@ -21,7 +21,8 @@ import (
 // vanilla is grpc-gateway as its documentation sets it up: the generated handlers on one mux with default options, and nothing
 // else.
 func vanilla(backend string) (http.Handler, error) {
-	conn, err := grpc.NewClient(backend, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(backend, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithAuthority("vanilla"))
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}
