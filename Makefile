@@ -30,10 +30,8 @@ COMPOSITES := bff/composite/all
 # What `make breaking` compares the protos with: the release before, else the commit before.
 AGAINST ?= $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null || git rev-parse --verify --quiet HEAD~1 || echo HEAD)
 
-# A build that default.pgo guides compiles everything anew and takes minutes, which is for binaries that stay. Without paths, copies of
-# the repository, such as the one that TestNewcomer makes, share compiled packages with it.
-export GOFLAGS := -pgo=off -trimpath
-build bench pgo bin/bench: export GOFLAGS :=
+# Without paths, copies of the repository, such as the one that TestNewcomer makes, share compiled packages with it.
+export GOFLAGS := -trimpath
 
 .PHONY: help
 help: ## List the targets.
@@ -48,7 +46,7 @@ run: bin/portico ## Run the gateway with demo backends and print curls to try.
 	@exec ./bin/portico dev $(DEV)
 
 .PHONY: bin/portico
-bin/portico: ## Build the command in seconds, without a profile and without what a debugger needs.
+bin/portico: ## Build the command in seconds, without what a debugger needs.
 	@echo 'building bin/portico (this takes minutes the first time)' >&2
 	@go build -ldflags=-w -o bin/portico ./bff/cmd/portico
 
@@ -141,10 +139,6 @@ need-chromium:
 .PHONY: bench
 bench: bin/bench ## Measure CPU per request, which takes about three minutes, and print a table.
 	cd bench && exec ../bin/bench $(BENCH)
-
-.PHONY: pgo
-pgo: bin/bench ## Renew the profile that builds of the gateway are guided by.
-	cd bench && exec ../bin/bench -pgo ../bff/cmd/portico/default.pgo
 
 .PHONY: bin/bench
 bin/bench:

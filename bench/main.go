@@ -35,7 +35,6 @@ type options struct {
 	rates      string
 	idle       int
 	cpuProfile string
-	pgo        string
 }
 
 func main() {
@@ -67,7 +66,6 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.rates, "rates", "500,1000,2000", "requests a second to each gateway, comma-separated, for -latency")
 	flags.IntVar(&o.idle, "idle", 0, "measure the memory of so many idle connections instead")
 	flags.StringVar(&o.cpuProfile, "cpuprofile", "", "write CPU profiles of portico instead: PAYLOAD=FILE, comma-separated")
-	flags.StringVar(&o.pgo, "pgo", "", "write the profile for profile-guided builds to this file instead")
 
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -113,10 +111,7 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 		return err
 	}
 
-	switch {
-	case o.pgo != "":
-		return guide(ctx, f, o)
-	case o.cpuProfile != "":
+	if o.cpuProfile != "" {
 		return profiles(ctx, f, o)
 	}
 

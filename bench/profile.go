@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -76,29 +74,4 @@ func profile(ctx context.Context, f *fleet, p payload, file string, o options) e
 	}
 
 	return os.WriteFile(file, taken, 0o600)
-}
-
-// mix is what profile-guided builds are guided by.
-func mix() []string { return []string{"small", "list", "post", "aggregate", "cache"} }
-
-// guide writes the profile for profile-guided builds: that of the mix, each payload for the same time.
-func guide(ctx context.Context, f *fleet, o options) error {
-	command := []string{"tool", "pprof", "-proto", "-output", o.pgo}
-
-	for _, name := range mix() {
-		file := filepath.Join(f.dir, name+".pprof")
-		command = append(command, file)
-
-		o.cpuProfile = name + "=" + file
-		if err := profiles(ctx, f, o); err != nil {
-			return err
-		}
-	}
-
-	merge := exec.CommandContext(ctx, "go", command...)
-	if out, err := merge.CombinedOutput(); err != nil {
-		return fmt.Errorf("merge profiles: %w: %s", err, out)
-	}
-
-	return nil
 }
