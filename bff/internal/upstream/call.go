@@ -31,33 +31,21 @@ type call struct {
 	record   *reqinfo.Record
 	observer Observer
 
-	// header and trailer are those of the reply, if the caller has not asked for them itself, and room is for its call options.
-	header, trailer metadata.MD
-	room            [8]grpc.CallOption
+	// header is that of the reply, if the caller has not asked for it itself, and room is for its call options.
+	header metadata.MD
+	room   [4]grpc.CallOption
 
 	recorded, ended sync.Once
 }
 
-// options returns the caller's options and others that get the header of the reply and, if it is wanted, the trailer, and where the
-// header is when the call has ended: nil if there was none.
-func (c *call) options(callers []grpc.CallOption, wantTrailer bool) ([]grpc.CallOption, *metadata.MD) {
-	header, trailer := metadataOf(callers)
-	if header != nil && (trailer != nil || !wantTrailer) {
+// options returns the caller's options, with one that gets the header of the reply, and where the header is when the call has ended:
+// nil if there was none.
+func (c *call) options(callers []grpc.CallOption) ([]grpc.CallOption, *metadata.MD) {
+	if header := headerOf(callers); header != nil {
 		return callers, header
 	}
 
-	opts := append(c.room[:0], callers...)
-
-	if header == nil {
-		header = &c.header
-		opts = append(opts, grpc.Header(header))
-	}
-
-	if trailer == nil && wantTrailer {
-		opts = append(opts, grpc.Trailer(&c.trailer))
-	}
-
-	return opts, header
+	return append(append(c.room[:0], callers...), grpc.Header(&c.header)), &c.header
 }
 
 // begin admits a call. The method may be nil. The caller must call end on the result.

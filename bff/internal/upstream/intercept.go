@@ -84,7 +84,7 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		err = breaker.ErrNotCounted
 		defer func() { call.end(err) }()
 
-		opts, header := call.options(opts, method.retries())
+		opts, header := call.options(opts)
 		err = method.call(outgoing, call.isProbe, req, reply, opts,
 			func(ctx context.Context, reply any, opts []grpc.CallOption) error {
 				return next(ctx, rpc, req, reply, cc, opts...)

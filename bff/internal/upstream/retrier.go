@@ -38,17 +38,17 @@ func newRetrier(retry *policy.Retry, budget *budget) *retrier {
 }
 
 // call makes a call, with gRPC's retries, and retries it, one attempt at a time. All attempts together, including those of gRPC,
-// are at most MaxAttempts. The options get header and trailer of the reply (see call.options). A nil retrier makes one call.
+// are at most MaxAttempts. The options get the header of the reply (see call.options). A nil retrier makes one call.
 func (r *retrier) call(ctx context.Context, reply any, opts []grpc.CallOption, next invoke) error {
 	if r == nil {
 		return next(ctx, reply, opts)
 	}
 
 	attempts := balance.CountAttempts(ctx)
-	header, trailer := metadataOf(opts)
+	header := headerOf(opts)
 
 	for made := 1; ; made++ {
-		*header, *trailer = nil, nil
+		*header = nil
 
 		err := next(attempts, reply, opts)
 		if err == nil || ctx.Err() != nil || !r.retryable(status.Code(err), *header != nil) {
@@ -56,7 +56,7 @@ func (r *retrier) call(ctx context.Context, reply any, opts []grpc.CallOption, n
 		}
 
 		// A backend that says when to try again is not shutting down.
-		if max(made, attempts.Ended()) >= r.retry.MaxAttempts || len(trailer.Get("grpc-retry-pushback-ms")) > 0 {
+		if max(made, attempts.Ended()) >= r.retry.MaxAttempts || attempts.Pushback() {
 			return err
 		}
 
@@ -102,16 +102,15 @@ func pause(ctx context.Context, around time.Duration) bool {
 	}
 }
 
-// metadataOf returns where the options put header and trailer of the reply; nil if they do not.
-func metadataOf(opts []grpc.CallOption) (header, trailer *metadata.MD) {
+// headerOf returns where the options put the header of the reply; nil if they do not.
+func headerOf(opts []grpc.CallOption) *metadata.MD {
+	var header *metadata.MD
+
 	for _, opt := range opts {
-		switch opt := opt.(type) {
-		case grpc.HeaderCallOption:
+		if opt, ok := opt.(grpc.HeaderCallOption); ok {
 			header = opt.HeaderAddr
-		case grpc.TrailerCallOption:
-			trailer = opt.TrailerAddr
 		}
 	}
 
-	return header, trailer
+	return header
 }

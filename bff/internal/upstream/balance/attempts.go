@@ -3,6 +3,8 @@ package balance
 import (
 	"context"
 	"sync/atomic"
+
+	"google.golang.org/grpc/metadata"
 )
 
 type attemptsKey struct{}
@@ -11,7 +13,8 @@ type attemptsKey struct{}
 type Attempts struct {
 	context.Context //nolint:containedctx // It is a context itself.
 
-	ended atomic.Int64
+	ended    atomic.Int64
+	pushback atomic.Bool
 }
 
 // CountAttempts returns a context for calls that counts the attempts at them, including gRPC's own retries.
@@ -19,6 +22,9 @@ func CountAttempts(ctx context.Context) *Attempts { return &Attempts{Context: ct
 
 // Ended is how many attempts were sent and have ended.
 func (a *Attempts) Ended() int { return int(a.ended.Load()) }
+
+// Pushback reports whether the backend said at the end of the last one when to try again, or that there is no use (gRFC A6).
+func (a *Attempts) Pushback() bool { return a.pushback.Load() }
 
 // Value implements context.Context.
 func (a *Attempts) Value(key any) any {
@@ -30,8 +36,9 @@ func (a *Attempts) Value(key any) any {
 }
 
 // countAttempt counts an attempt at a call with this context, if it is one of CountAttempts.
-func countAttempt(ctx context.Context) {
+func countAttempt(ctx context.Context, trailer metadata.MD) {
 	if a, ok := ctx.Value(attemptsKey{}).(*Attempts); ok {
+		a.pushback.Store(len(trailer["grpc-retry-pushback-ms"]) > 0)
 		a.ended.Add(1)
 	}
 }

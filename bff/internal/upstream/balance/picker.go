@@ -33,7 +33,7 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	result.SubConn = sc.SubConn
 	result.Done = func(end balancer.DoneInfo) {
 		if end.BytesSent {
-			countAttempt(info.Ctx)
+			countAttempt(info.Ctx, end.Trailer)
 		}
 
 		late := status.Code(end.Err) == codes.DeadlineExceeded && clientDeadlineShorter(info.Ctx, start)
