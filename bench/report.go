@@ -89,7 +89,8 @@ func cpuModel() string {
 
 // reportHead begins the table.
 func reportHead(w io.Writer) {
-	fmt.Fprint(w, "\n| payload | gateway | CPU to the first, median (quartiles) | µs of CPU each | allocations each | calls each | peak MB | answers |\n",
+	fmt.Fprint(w, "\n| payload | gateway | CPU to the first, median (quartiles) | µs of CPU each | allocations each | calls each | peak MB |",
+		" answers |\n",
 		"|---|---|---|---|---|---|---|---|\n")
 }
 

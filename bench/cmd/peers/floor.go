@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -24,15 +23,15 @@ import (
 // floor is what no gateway gets below with net/http and grpc-go: it makes the calls, with bytes that are ready and answers that are
 // not looked at, and answers with JSON that is ready.
 func floor(backend string) (http.Handler, error) {
-	conn, err := grpc.NewClient(backend, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority("floor"),
+	users, orders, profiles, err := connect(backend, grpc.WithAuthority("floor"),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{})))
 	if err != nil {
-		return nil, fmt.Errorf("dial: %w", err)
+		return nil, err
 	}
 
 	var faults []error
 
-	ready := func(method string, m proto.Message) call {
+	ready := func(conn *grpc.ClientConn, method string, m proto.Message) call {
 		wire, err := proto.Marshal(m)
 		faults = append(faults, err)
 
@@ -45,13 +44,14 @@ func floor(backend string) (http.Handler, error) {
 		return passing{status: status, body: body, length: []string{strconv.Itoa(len(body))}, calls: calls}
 	}
 
-	user := ready(userv1.UserService_GetUser_FullMethodName, &userv1.GetUserRequest{UserId: sample.UserID})
-	profile := ready(profilev1.ProfileService_GetProfile_FullMethodName, &profilev1.GetProfileRequest{UserId: sample.UserID})
+	user := ready(users, userv1.UserService_GetUser_FullMethodName, &userv1.GetUserRequest{UserId: sample.UserID})
+	profile := ready(profiles, profilev1.ProfileService_GetProfile_FullMethodName, &profilev1.GetProfileRequest{UserId: sample.UserID})
 	list := func(n int32) call {
-		return ready(orderv1.OrderService_ListOrders_FullMethodName, &orderv1.ListOrdersRequest{UserId: sample.UserID, PageSize: n})
+		return ready(orders, orderv1.OrderService_ListOrders_FullMethodName,
+			&orderv1.ListOrdersRequest{UserId: sample.UserID, PageSize: n})
 	}
-	create := ready(orderv1.OrderService_CreateOrder_FullMethodName, sample.CreateOrder())
-	watch := ready(orderv1.OrderService_WatchOrder_FullMethodName, &orderv1.WatchOrderRequest{
+	create := ready(orders, orderv1.OrderService_CreateOrder_FullMethodName, sample.CreateOrder())
+	watch := ready(orders, orderv1.OrderService_WatchOrder_FullMethodName, &orderv1.WatchOrderRequest{
 		OrderId: sample.Order(0).GetOrderId(),
 	})
 

@@ -19,27 +19,42 @@ import (
 )
 
 // vanilla is grpc-gateway as its documentation sets it up: the generated handlers on one mux with default options, and nothing
-// else.
+// else. It has a connection for each service, as Portico has.
 func vanilla(backend string) (http.Handler, error) {
-	conn, err := grpc.NewClient(backend, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithAuthority("vanilla"))
+	user, order, profile, err := connect(backend, grpc.WithAuthority("vanilla"))
 	if err != nil {
-		return nil, fmt.Errorf("dial: %w", err)
+		return nil, err
 	}
 
 	ctx := context.Background()
 	mux := runtime.NewServeMux()
 
 	return mux, errors.Join(
-		userv1.RegisterUserServiceHandler(ctx, mux, conn),
-		orderv1.RegisterOrderServiceHandler(ctx, mux, conn),
-		profilev1.RegisterProfileServiceHandler(ctx, mux, conn),
+		userv1.RegisterUserServiceHandler(ctx, mux, user),
+		orderv1.RegisterOrderServiceHandler(ctx, mux, order),
+		profilev1.RegisterProfileServiceHandler(ctx, mux, profile),
 		dashboardv1.RegisterDashboardServiceHandlerClient(ctx, mux, dashboards{
-			users:    userv1.NewUserServiceClient(conn),
-			orders:   orderv1.NewOrderServiceClient(conn),
-			profiles: profilev1.NewProfileServiceClient(conn),
+			users:    userv1.NewUserServiceClient(user),
+			orders:   orderv1.NewOrderServiceClient(order),
+			profiles: profilev1.NewProfileServiceClient(profile),
 		}),
 	)
+}
+
+// connect returns a connection for each of the services. They are never closed.
+func connect(backend string, options ...grpc.DialOption) (user, order, profile *grpc.ClientConn, err error) {
+	var faults [3]error
+
+	options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	for i, conn := range []**grpc.ClientConn{&user, &order, &profile} {
+		*conn, faults[i] = grpc.NewClient(backend, options...)
+	}
+
+	if err := errors.Join(faults[:]...); err != nil {
+		return nil, nil, nil, fmt.Errorf("dial: %w", err)
+	}
+
+	return user, order, profile, nil
 }
 
 // dashboards makes the three calls of a dashboard at once. It has no policies: the first failure is that of the whole.
