@@ -115,9 +115,9 @@ func (c *Compiled) connectTo(b backends, shared *cache.Cache, quiet time.Duratio
 
 		return leg.Conn(conn,
 			[]grpc.UnaryClientInterceptor{
-				leg.ProbeUnary(name), b.legs.Unary, batch.Unary(quiet), b.legs.Timeout, leg.Shared(c.sharedLegs(shared, name)),
+				b.legs.Unary, batch.Unary(quiet), b.legs.Timeout, leg.Shared(c.sharedLegs(shared, name)),
 			},
-			[]grpc.StreamClientInterceptor{leg.ProbeStream(name), b.legs.Stream, batch.Stream}), nil
+			[]grpc.StreamClientInterceptor{b.legs.Stream, batch.Stream}), nil
 	}
 }
 

@@ -23,8 +23,8 @@ type Explanation struct {
 	// Addresses are where the configuration has the upstream of the route: its addresses, or its target. Empty: it is not
 	// configured, or the route is a composite.
 	Addresses []string
-	// Legs are the calls that a composite makes for this request, found by running it over backends that reply with empty messages.
-	// LegsErr says why there are none: it is the composite's own error.
+	// Legs are the calls that a composite makes for this request, found by running it over backends that make up their replies.
+	// LegsErr says why there are none, or may be more: it is the composite's own error, with every kind of replies.
 	Legs    []Leg
 	LegsErr error
 	// Access are all requirements of the access policy.

@@ -15,38 +15,70 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
+	"github.com/portico-gateway/portico/bff/internal/gateway/leg/probe"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/schema"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // warnOfLegs logs the calls of composites that are refused to a caller who meets just the access policy of the route, as far as
-// that can be seen: it runs each method without side effects with an empty request, as such a caller and over backends that reply
-// with empty messages. Conditions, and owners that a reply names, cannot be seen. It takes no longer than probeTime.
+// that can be seen: it makes composites for this alone, whose connections call nothing, and runs each method without side effects
+// as such a caller. Conditions, and owners that a reply or a field of the request names, cannot be seen. It takes no longer than
+// probeTime.
 func (c *Compiled) warnOfLegs(ctx context.Context, b backends, logger *slog.Logger) {
-	if c.config.Auth.Disabled {
+	homes := c.options.homes()
+	routes := slices.DeleteFunc(slices.Clone(c.routes), func(route gateway.Route) bool {
+		return !homes[string(route.Descriptor.Parent().FullName())].composite || !isProbed(route)
+	})
+
+	if c.config.Auth.Disabled || len(routes) == 0 {
 		return
 	}
 
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
-	defer cancel()
+	done := make(chan struct{})
 
-	var running sync.WaitGroup
+	// What composites do here must not keep the gateway from starting, even if it does not end.
+	go func() {
+		defer close(done)
 
-	homes := c.options.homes()
+		composites, err := c.options.probedChannel(c.probedConnect(b))
+		if err != nil {
+			logger.Warn("the calls of composites are not compared with the access policies of their routes", "error", err)
 
-	for _, route := range c.routes {
-		if homes[string(route.Descriptor.Parent().FullName())].composite && isProbed(route) {
+			return
+		}
+
+		var running sync.WaitGroup
+		defer running.Wait()
+
+		for _, route := range routes {
 			running.Go(func() {
-				for _, refused := range refusedLegs(ctx, b.composites, b.legs, route) {
+				for _, refused := range refusedLegs(ctx, composites, b.legs, route) {
 					logger.Warn("a composite calls what callers of its route may not call", "route", route.String(),
 						"leg", strings.TrimPrefix(refused.rpc, "/"), "requires", refused.requirement, "caller", refused.caller)
 				}
 			})
 		}
+	}()
+
+	select {
+	case <-done:
+	case <-ctx.Done():
 	}
 
-	running.Wait()
+	cancel()
+}
+
+// probedConnect returns a Connect that knows the upstreams of the gateway.
+func (c *Compiled) probedConnect(b backends) Connect {
+	return func(name string) (grpc.ClientConnInterface, error) {
+		if _, err := c.upstreamOfComposites(b.pool, name); err != nil {
+			return nil, err
+		}
+
+		return probe.Conn(name), nil
+	}
 }
 
 // isProbed reports whether a method may be run to see what it calls.
@@ -62,19 +94,24 @@ func (f refusedLeg) same(other refusedLeg) bool {
 	return f.rpc == other.rpc && f.requirement == other.requirement
 }
 
-// refusedLegs runs a method as each of the callers whom its route allows with the least.
+// refusedLegs runs a method as each of the callers whom its route allows with the least, with and without content in the request.
 func refusedLegs(ctx context.Context, composites grpc.ClientConnInterface, guard *leg.Guard, route gateway.Route) []refusedLeg {
 	var found []refusedLeg
 
-	request, err := emptyRequest(route)
+	request, err := leastRequest(route)
 	if err != nil {
 		return nil
 	}
 
-	for _, least := range leastCallers(route) {
-		calls, _ := probe(ctx, composites, route, request, caller{principal: least.Principal}, "")
+	filled := proto.Clone(request)
+	probe.Fill(filled)
 
-		for _, call := range calls {
+	for _, least := range leastCallers(route) {
+		p := probing{composites: composites, route: route, request: request, principal: least.Principal}
+		runs := p.all(ctx)
+		p.request = filled
+
+		for _, call := range callsOf(append(runs, p.all(ctx)...)) {
 			for _, check := range guard.Explain(ctx, &reqinfo.Record{Principal: least.Principal}, call.RPC, call.Requests) {
 				refused := refusedLeg{rpc: call.RPC, requirement: check.Name, caller: least.name}
 				if check.Fault != nil && !check.Condition && !slices.ContainsFunc(found, refused.same) {
@@ -93,8 +130,8 @@ const (
 	probedValue   = "something"
 )
 
-// emptyRequest is the request message of a method with its path variables alone.
-func emptyRequest(route gateway.Route) (proto.Message, error) {
+// leastRequest is the request message of a method with its path variables alone.
+func leastRequest(route gateway.Route) (proto.Message, error) {
 	input, err := protoregistry.GlobalTypes.FindMessageByName(route.Descriptor.Input().FullName())
 	if err != nil {
 		return nil, err

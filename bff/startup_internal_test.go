@@ -3,6 +3,7 @@ package bff
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
@@ -32,31 +32,62 @@ func (d deafDashboard) GetMyDashboard(context.Context, *dashboardv1.GetMyDashboa
 	return &dashboardv1.Dashboard{}, nil
 }
 
-func TestStartUpDoesNotWaitForAHangingComposite(t *testing.T) {
+func TestStartUpDoesNotWaitForComposites(t *testing.T) {
+	t.Parallel()
+
+	for name, build := range map[string]func(release chan struct{}) dashboardv1.DashboardServiceServer{
+		"method": func(release chan struct{}) dashboardv1.DashboardServiceServer { return deafDashboard{release: release} },
+		"constructor": func(release chan struct{}) dashboardv1.DashboardServiceServer {
+			<-release
+
+			return dashboardv1.UnimplementedDashboardServiceServer{}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				defer close(release)
+
+				compiled, err := Compile(config.Config{}, WithServices(gen.Services()...),
+					WithComposite(dashboardv1.RegisterDashboardServiceServer, func(Connect) (dashboardv1.DashboardServiceServer, error) {
+						return build(release), nil
+					}))
+				if err != nil {
+					t.Fatal(err)
+				}
+
+				start := time.Now()
+				compiled.warnOfLegs(t.Context(), backends{legs: leg.New(leg.Config{Methods: compiled.methods})}, slog.New(slog.DiscardHandler))
+
+				if took := time.Since(start); took != probeTime {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
+
+func TestStartUpSurvivesAConstructorThatPanics(t *testing.T) {
 	t.Parallel()
 
 	compiled, err := Compile(config.Config{}, WithServices(gen.Services()...),
 		WithComposite(dashboardv1.RegisterDashboardServiceServer, func(Connect) (dashboardv1.DashboardServiceServer, error) {
-			return dashboardv1.UnimplementedDashboardServiceServer{}, nil
+			panic("a metric of that name is registered")
 		}))
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	synctest.Test(t, func(t *testing.T) {
-		d := deafDashboard{release: make(chan struct{})}
-		defer close(d.release)
+	var log strings.Builder
 
-		b := backends{composites: inproc.New(inproc.Config{}), legs: leg.New(leg.Config{Methods: compiled.methods})}
-		dashboardv1.RegisterDashboardServiceServer(b.composites, d)
+	compiled.warnOfLegs(t.Context(), backends{legs: leg.New(leg.Config{Methods: compiled.methods})}, slog.New(slog.NewJSONHandler(&log, nil)))
 
-		start := time.Now()
-		compiled.warnOfLegs(t.Context(), b, slog.New(slog.DiscardHandler))
-
-		if took := time.Since(start); took != probeTime {
-			t.Errorf("it took %s", took)
-		}
-	})
+	if !strings.Contains(log.String(), `"level":"WARN","msg":"the calls of composites are not compared with the access policies`+
+		` of their routes","error":"make the composites: panic: a metric of that name is registered"`) {
+		t.Errorf("%s", log.String())
+	}
 }
 
 func TestLeastCallers(t *testing.T) {

@@ -179,6 +179,7 @@ type explanation struct {
 	Route     *bff.Route        `json:"route,omitempty"`
 	Addresses []string          `json:"addresses,omitempty"`
 	Legs      []legExplanation  `json:"legs,omitempty"`
+	LegsError string            `json:"legs_error,omitempty"`
 	Variables map[string]string `json:"variables,omitempty"`
 	Request   any               `json:"request,omitempty"`
 	Access    []policyResult    `json:"access,omitempty"`
@@ -195,11 +196,14 @@ type legExplanation struct {
 	Required bool           `json:"required"`
 	Access   []policyResult `json:"access,omitempty"`
 	Limits   []string       `json:"limits,omitempty"`
+	Batch    string         `json:"batch,omitempty"`
 	Cache    string         `json:"cache,omitempty"`
 }
 
 func legOf(leg bff.Leg) legExplanation {
-	e := legExplanation{Upstream: leg.Upstream, RPC: leg.RPC, Required: leg.Required, Limits: leg.Limits, Cache: leg.Cache}
+	e := legExplanation{
+		Upstream: leg.Upstream, RPC: leg.RPC, Required: leg.Required, Limits: leg.Limits, Batch: leg.Batch, Cache: leg.Cache,
+	}
 	for _, check := range leg.Access {
 		e.Access = append(e.Access, resultOf(check.Requirement, "", check.Fault))
 	}
@@ -227,7 +231,7 @@ func resultOf(policy, says string, fault error) policyResult {
 func jsonOf(found bff.Explanation) explanation {
 	e := explanation{
 		Allowed: found.Allowed(), Summary: summary(found), Route: found.Route, Addresses: found.Addresses,
-		Variables: found.Variables, Status: found.Status,
+		LegsError: legsError(found), Variables: found.Variables, Status: found.Status,
 	}
 
 	if found.Request != nil {

@@ -89,7 +89,7 @@ func (t explanationTable) route(found bff.Explanation) {
 	}
 
 	if found.LegsErr != nil {
-		t.row("leg", "none: the composite returns "+found.LegsErr.Error())
+		t.row("leg", t.style.bad(legsError(found)))
 	}
 
 	t.row("policy", found.Route.Summary)
@@ -113,9 +113,27 @@ func (t explanationTable) leg(leg bff.Leg) {
 		t.row("", "  limit    "+limit)
 	}
 
+	if leg.Batch != "" {
+		t.row("", "  batch    "+leg.Batch)
+	}
+
 	if leg.Cache != "" {
 		t.row("", "  cache    "+leg.Cache)
 	}
+}
+
+// legsError says why there may be legs that are not shown. The text of a panic has a stack, which is left out.
+func legsError(found bff.Explanation) string {
+	if found.LegsErr == nil {
+		return ""
+	}
+
+	what, _, _ := strings.Cut(found.LegsErr.Error(), "\n")
+	if len(found.Legs) == 0 {
+		return "none: before its first call, the composite returns " + what
+	}
+
+	return "there may be more: with replies that are made up, the composite returns " + what
 }
 
 // requestText is the message as JSON on one line. The spaces of protojson differ from one build to the next, by intent.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -381,6 +382,127 @@ func TestStartUpTellsOfLegsThatAreRefused(t *testing.T) {
 
 	if log := gatewaytest.Start(t, nil).Logs.String(); strings.Contains(log, "composite") {
 		t.Errorf("the demo: %s", log)
+	}
+}
+
+// So is what a composite calls because of what is in a reply.
+func TestStartUpTellsOfLegsThatDependOnReplies(t *testing.T) {
+	t.Parallel()
+
+	listUsers := func(ctx context.Context, c clients) error {
+		_, err := c.users.ListUsers(ctx, &userv1.ListUsersRequest{})
+
+		return err
+	}
+
+	for name, row := range map[string]struct {
+		get  func(ctx context.Context, c clients) error
+		want bool
+	}{
+		"each_of_a_list": {func(ctx context.Context, c clients) error {
+			list, err := c.orders.ListOrders(ctx, &orderv1.ListOrdersRequest{UserId: composite.Caller(ctx).Subject})
+			if err != nil {
+				return err
+			}
+
+			return composite.Each(ctx, list.GetOrders(), 0, func(ctx context.Context, _ int, _ *orderv1.Order) error {
+				return listUsers(ctx, c)
+			})
+		}, true},
+		"if_the_reply_is_the_callers": {func(ctx context.Context, c clients) error {
+			order, err := c.orders.GetOrder(ctx, &orderv1.GetOrderRequest{OrderId: "o1"})
+			if err != nil {
+				return err
+			}
+
+			if order.GetOrderId() != "o1" || order.GetUserId() != composite.Caller(ctx).Subject {
+				return status.Error(codes.NotFound, "no such order")
+			}
+
+			return listUsers(ctx, c)
+		}, true},
+		"if_there_is_nothing": {func(ctx context.Context, c clients) error {
+			list, err := c.orders.ListOrders(ctx, &orderv1.ListOrdersRequest{UserId: composite.Caller(ctx).Subject})
+			if err != nil || len(list.GetOrders()) > 0 {
+				return err
+			}
+
+			return listUsers(ctx, c)
+		}, true},
+		"a_panic_without_content": {func(ctx context.Context, c clients) error {
+			user, err := c.users.GetUser(ctx, &userv1.GetUserRequest{UserId: composite.Caller(ctx).Subject})
+			if err != nil {
+				return err
+			}
+
+			_ = user.GetDisplayName()[0]
+
+			return listUsers(ctx, c)
+		}, true},
+		// Whose it is cannot be known.
+		"owner_in_a_reply": {func(ctx context.Context, c clients) error {
+			order, err := c.orders.GetOrder(ctx, &orderv1.GetOrderRequest{OrderId: "o1"})
+			if err != nil {
+				return err
+			}
+
+			_, err = c.profiles.GetProfile(ctx, &profilev1.GetProfileRequest{UserId: order.GetUserId()})
+
+			return err
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s := startPage(t, nil, func(ctx context.Context, c clients, page *dashboardv1.Dashboard) error {
+				return composite.Run(ctx, page, composite.Optional("user", func(ctx context.Context) error { return row.get(ctx, c) }))
+			})
+
+			if log := s.Logs.String(); strings.Contains(log, `"leg":"user.v1.UserService/ListUsers"`) != row.want ||
+				strings.Contains(log, "a composite calls what") != row.want {
+				t.Errorf("%s", log)
+			}
+		})
+	}
+}
+
+// What a composite keeps of replies that were made up at start-up is never in a response.
+func TestStartUpLeavesNothingInComposites(t *testing.T) {
+	t.Parallel()
+
+	var cfg config.Config
+
+	s := gatewaytest.Start(t, func(c *config.Config) { cfg = *c })
+
+	gw, err := gatewaytest.New(t.Context(), t, cfg, gatewaytest.Quiet(),
+		bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService")),
+		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, func(connect bff.Connect) (dashboardv1.DashboardServiceServer, error) {
+			conn, err := connect("user")
+
+			// It has read the first user for all.
+			var user atomic.Pointer[userv1.User]
+
+			return page{
+				clients: clients{users: userv1.NewUserServiceClient(conn)},
+				get: func(ctx context.Context, c clients, page *dashboardv1.Dashboard) (err error) {
+					if page.User = user.Load(); page.GetUser() == nil {
+						page.User, err = c.users.GetUser(ctx, &userv1.GetUserRequest{UserId: composite.Caller(ctx).Subject})
+						user.Store(page.GetUser())
+					}
+
+					return err
+				},
+			}, err
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s.URL = gatewaytest.Listen(t, gw)
+
+	if res := s.Do(t, http.MethodGet, "/v1/me/dashboard", s.As(t, "alice"), ""); res.Status != http.StatusOK ||
+		strings.Contains(res.Body, "made") || len(called(s)) != 1 {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 

@@ -76,6 +76,8 @@ func TestExplainInFull(t *testing.T) {
 		}},
 		{"explain_dashboard.json", 0, []string{"GET", "/v1/me/dashboard", "--as", "alice", "--output", "json"}},
 		{"explain_dashboard.txt", 1, []string{"GET", "/v1/users/alice/dashboard", "--as", "bob"}},
+		{"explain_orderpage.txt", 0, []string{"GET", "/v1/orders/ord_1/page", "--as", "alice"}},
+		{"explain_orderpage.json", 0, []string{"GET", "/v1/orders/ord_1/page", "--as", "alice", "--output", "json"}},
 		{"explain_rules.txt", 1, []string{"POST", "/v1/orders", "--as", "alice"}},
 		{"explain_nothing.txt", 1, []string{"GET", "/v1/nothing"}},
 	} {

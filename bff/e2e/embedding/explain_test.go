@@ -1,6 +1,7 @@
 package embedding_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -12,10 +13,13 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/composite/dashboard"
+	"github.com/portico-gateway/portico/bff/composite/orderpage"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
+	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
+	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
 
 func TestExplain(t *testing.T) {
@@ -159,6 +163,74 @@ func TestExplainLegs(t *testing.T) {
 
 	if got := explain("/v1/users/alice"); !slices.Equal(got.Addresses, []string{"dns:///c:1"}) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Calls that a composite makes because of what is in a reply are found as well, with what becomes one call.
+func TestExplainLegsThatDependOnReplies(t *testing.T) {
+	t.Parallel()
+
+	compiled := gatewaytest.Compile(t, config.Config{}, bff.WithServices(gen.Services()...),
+		bff.WithComposite(orderpagev1.RegisterOrderPageServiceServer, orderpage.New))
+
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/orders/o1/page", http.NoBody)
+
+	got, err := compiled.Explain(t.Context(), r, bff.Principal{Subject: "alice"})
+	if err != nil || got.LegsErr != nil || !got.Allowed() {
+		t.Fatal(got.LegsErr, err)
+	}
+
+	want := []bff.Leg{
+		{Upstream: "notification", RPC: "notification.v1.NotificationService/ListNotifications"},
+		{Upstream: "order", RPC: "order.v1.OrderService/GetOrder", Required: true},
+		{Upstream: "payment", RPC: "payment.v1.PaymentService/GetPayment", Batch: "composites call BatchGetPayments for many items at once"},
+		{Upstream: "profile", RPC: "profile.v1.ProfileService/GetProfile"},
+	}
+	if diff := cmp.Diff(want, got.Legs, cmpopts.IgnoreFields(bff.Leg{}, "Access", "Cache")); diff != "" {
+		t.Error(diff)
+	}
+
+	if access := signed(got.Legs[3].Access); access != "+authenticated +owner user_id or users:admin (as a reply will say)" {
+		t.Errorf("the owner is that of the order: %s", access)
+	}
+}
+
+// strict is a composite that fails with what no backend replies.
+type strict struct {
+	dashboardv1.UnimplementedDashboardServiceServer
+
+	users userv1.UserServiceClient
+}
+
+func (s strict) GetMyDashboard(ctx context.Context, _ *dashboardv1.GetMyDashboardRequest) (*dashboardv1.Dashboard, error) {
+	user, err := s.users.GetUser(ctx, &userv1.GetUserRequest{UserId: "alice"})
+	if err != nil {
+		return nil, err
+	}
+
+	if user.GetDisplayName() != "Alice" {
+		panic("it is another")
+	}
+
+	return &dashboardv1.Dashboard{User: user}, nil
+}
+
+// What is known is told, and that there may be more.
+func TestExplainCompositeThatFails(t *testing.T) {
+	t.Parallel()
+
+	compiled := gatewaytest.Compile(t, config.Config{}, bff.WithServices(gen.Services()...),
+		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, func(connect bff.Connect) (dashboardv1.DashboardServiceServer, error) {
+			conn, err := connect("user")
+
+			return strict{users: userv1.NewUserServiceClient(conn)}, err
+		}))
+
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/me/dashboard", http.NoBody)
+
+	got, err := compiled.Explain(t.Context(), r, bff.Principal{Subject: "alice"})
+	if err != nil || len(got.Legs) != 1 || got.Legs[0].Required || got.LegsErr == nil || !strings.Contains(got.LegsErr.Error(), "panicked") {
+		t.Errorf("%v %v, %v", got.Legs, got.LegsErr, err)
 	}
 }
 

@@ -3,11 +3,13 @@ package leg
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/gateway/leg/probe"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -101,7 +103,7 @@ func release(leg *reqinfo.Record) {
 type Check struct {
 	Name  string
 	Fault error
-	// Unknown reports that the owner that is asked for was in no request, since it comes from the reply to another call.
+	// Unknown reports that it depends on the content of the reply to another call, which was made up (package probe).
 	Unknown bool
 	// Condition reports that it is the access condition.
 	Condition bool
@@ -128,14 +130,8 @@ func (g *Guard) Explain(ctx context.Context, rec *reqinfo.Record, rpc string, re
 	for _, check := range c.checks {
 		shown := Check{Name: check.Name, Condition: check.Condition}
 
-		c.each(rec, requests, func(leg *reqinfo.Record, _ proto.Message) {
-			fault := check.Fault(ctx, leg)
-
-			if fault != nil && check.Owner && leg.PathParams[c.owner] == "" {
-				shown.Unknown = true
-			} else {
-				shown.Fault = cmp.Or(shown.Fault, fault)
-			}
+		c.each(rec, requests, func(leg *reqinfo.Record, request proto.Message) {
+			shown.add(check.Fault(ctx, leg), check.Owner && c.madeOwner(leg) || check.Condition && probe.HasMade(request))
 		})
 
 		list = append(list, shown)
@@ -145,13 +141,29 @@ func (g *Guard) Explain(ctx context.Context, rec *reqinfo.Record, rpc string, re
 		shown := Check{Name: "if " + c.condition.String(), Condition: true}
 
 		c.each(rec, requests, func(leg *reqinfo.Record, request proto.Message) {
-			shown.Fault = cmp.Or(shown.Fault, c.condition.Allows(ctx, leg, request))
+			shown.add(c.condition.Allows(ctx, leg, request), probe.HasMade(request))
 		})
 
 		list = append(list, shown)
 	}
 
 	return list
+}
+
+// add adds the result for one of the requests, which may have looked at what was made up.
+func (c *Check) add(fault error, made bool) {
+	if fault != nil && made {
+		c.Unknown = true
+	} else {
+		c.Fault = cmp.Or(c.Fault, fault)
+	}
+}
+
+// madeOwner reports whether the owner is none that a caller or the composite has named.
+func (a access) madeOwner(leg *reqinfo.Record) bool {
+	owner := slices.IndexFunc(a.variables, func(v policy.Variable) bool { return v.Name == a.owner })
+
+	return owner < 0 || probe.IsMade(a.variables[owner].Field.Last(), leg.PathParams[a.owner])
 }
 
 // each calls a function with each of the requests, and the record for its checks.

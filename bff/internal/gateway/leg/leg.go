@@ -1,13 +1,12 @@
 // Package leg is how composites call backends: the calls that they make for a response, its legs, pass through layers of their own
 // before they reach the connection to the upstream. From the outside in, Conn has:
 //
-//	Probing   finds out which legs there are, without making them
 //	Guard     the policy of the called method: access, condition, rules, limits
 //	batch     identical calls of a request are made once, those for single items as one (package batch)
 //	Timeout   that of the method
 //	Shared    replies that several callers get, as the cache policy of the method says
 //
-// Retries, breakers and balancing are those of the connection.
+// Retries, breakers and balancing are those of the connection. Package probe finds out which legs there are, without making them.
 package leg
 
 import (
