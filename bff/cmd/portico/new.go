@@ -102,7 +102,13 @@ not overwritten. NAME is one word in lower case.`,
 				}
 			}
 
-			return printPlan(cmd.OutOrStdout(), plan, dryRun, fmt.Sprintf(nextCompositeSteps, plan.Folder, plan.Path, program()))
+			scope := ""
+			if plan.Scope != "" {
+				scope = " --scope " + plan.Scope
+			}
+
+			return printPlan(cmd.OutOrStdout(), plan, dryRun,
+				fmt.Sprintf(nextCompositeSteps, plan.Folder, plan.Path, program(), scope))
 		},
 	}
 	flags := cmd.Flags()
@@ -140,7 +146,7 @@ Next:
   go test ./%[1]s
   make run                                  # serves it; in another terminal, with values for what is in capital letters:
 
-  TOKEN=$(%[3]s token --subject alice)
+  TOKEN=$(%[3]s token --subject alice%[4]s)
   curl -s -H "Authorization: Bearer $TOKEN" 'http://127.0.0.1:8080%[2]s'
 `
 

@@ -97,7 +97,7 @@ func Composite(ctx context.Context, opts CompositeOptions) (*Plan, error) {
 		return nil, err
 	}
 
-	return &Plan{dir: opts.Dir, Files: files, Path: p.example(), Folder: p.Folder}, nil
+	return &Plan{dir: opts.Dir, Files: files, Path: p.example(), Folder: p.Folder, Scope: p.scope()}, nil
 }
 
 // checkCompositeName refuses also the packages that the generated code imports under their own names.

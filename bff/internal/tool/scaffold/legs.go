@@ -12,6 +12,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/hint"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // leg is a call of a composite, and the field of the page that it fills.
@@ -27,6 +28,8 @@ type leg struct {
 	Method protoreflect.MethodDescriptor
 	// Params are the fields of its request that say what is asked for.
 	Params []param
+	// Access is who may call the method. Nil: its proto does not say.
+	Access *porticov1.Access
 }
 
 // param is a field of a leg's request, which the request of the page has as well.
@@ -52,12 +55,21 @@ func legsOf(files []protoreflect.FileDescriptor, over []string) ([]leg, error) {
 		return nil, errNoOver
 	}
 
-	var legs []leg
+	var (
+		legs     []leg
+		services = policy.Services(files)
+		methods  = policy.Read(services, nil, func(protoreflect.FullName) policy.Defaults { return policy.Defaults{} }).Methods()
+	)
 
 	for _, name := range over {
-		l, err := legOf(policy.Services(files), name)
+		l, err := legOf(services, name)
 		if err != nil {
 			return nil, fmt.Errorf("--over %s: %w", name, err)
+		}
+
+		// What is wrong with its route is found by `make generate`.
+		if method := methods[schema.FullMethod(l.Method)]; method != nil {
+			l.Access = method.Policy.Effective.GetAccess()
 		}
 
 		if slices.ContainsFunc(legs, func(other leg) bool { return other.Field == l.Field }) {

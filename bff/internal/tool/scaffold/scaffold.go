@@ -37,7 +37,7 @@ type Plan struct {
 	Path string
 	// Folder has the implementation of a composite.
 	Folder string
-	// Scope is what a token needs for writing.
+	// Scope is what a token needs for writing, or for the page of a composite: several with commas, or none.
 	Scope string
 
 	dir string
