@@ -19,6 +19,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/singleflight"
 )
 
 // legGrace is how long after its deadline a leg still waits for the result of the call, whose deadline may be the same. A composite
@@ -46,6 +47,15 @@ type Method struct {
 	upstream string
 	// reply is what tags look into. Nil: they do not.
 	reply protoreflect.MessageDescriptor
+	// atOnce are the calls of a method without a cache policy.
+	atOnce singleflight.Group[callKey, []byte]
+}
+
+// callKey is the key of a call, and how many writes had ended when it began: those after it may have changed the reply.
+type callKey struct {
+	Key
+
+	writes int64
 }
 
 // Method shares the replies of a method with the rules that routes have. Replies are shared by legs, not with requests to a route.
@@ -65,27 +75,31 @@ func (c *Cache) Method(rule LegRule) *Method {
 func (m *Method) Do(
 	ctx context.Context, request proto.Message, call func(ctx context.Context, request proto.Message) ([]byte, error),
 ) ([]byte, error) {
-	l := &legLookup{method: m, request: request, call: call}
 	rec := reqinfo.From(ctx)
 
-	l.forward = rec.Forward
+	forward := rec.Forward
 	if m.usesStore() {
-		l.forward = withoutConditions(rec.Forward)
+		forward = withoutConditions(forward)
 	}
 
-	l.lookup = lookup{
-		sharing: &m.sharing, fetcher: l, ctx: ctx, rec: rec, arrived: m.cache.calls.now(), grace: legGrace,
-		control: m.controlOf(rec, rec.CacheControl),
-	}
-	// That is about the response of the composite.
-	l.control.onlyIfCached = false
-
-	var err error
-	if l.key, err = l.newKey(); err != nil {
+	key, err := m.key(rec, forward, request)
+	if err != nil {
 		// The call says what is wrong with the request.
 		m.observe(Bypass)
 		return call(ctx, request)
 	}
+
+	if !m.usesStore() && !m.policy.Public {
+		return m.doAtOnce(ctx, key, request, call)
+	}
+
+	l := &legLookup{method: m, request: request, call: call, forward: forward}
+	l.lookup = lookup{
+		sharing: &m.sharing, fetcher: l, ctx: ctx, rec: rec, key: key, arrived: m.cache.calls.now(), grace: legGrace,
+		control: m.controlOf(rec, rec.CacheControl),
+	}
+	// That is about the response of the composite.
+	l.control.onlyIfCached = false
 
 	began := time.Now()
 	out := l.serve()
@@ -100,13 +114,48 @@ func (m *Method) Do(
 	case out.err == nil:
 		return out.response.body, out.response.err
 	case out.result == nil:
-		rec.AddUpstream(m.upstream)
-		rec.AddCall(reqinfo.Call{Upstream: m.upstream, RPC: m.rpc, Took: time.Since(began)})
+		m.addCall(rec, began)
 
 		return nil, problem.WithCause(status.FromContextError(out.err), out.err)
 	default:
 		return nil, problem.WithCause(status.New(codes.Internal, "panic"), out.err)
 	}
+}
+
+// doAtOnce makes the call, or waits for that of another leg with the same key. The record of a leg has how long it has waited.
+func (m *Method) doAtOnce(
+	ctx context.Context, key Key, request proto.Message, call func(ctx context.Context, request proto.Message) ([]byte, error),
+) ([]byte, error) {
+	began, leads := time.Now(), false
+
+	body, shared, err := m.atOnce.Do(ctx, callKey{key, m.cache.calls.writes.Load()}, func() ([]byte, error) {
+		leads = true
+
+		return call(ctx, request)
+	})
+	if !leads {
+		m.addCall(reqinfo.From(ctx), began)
+	}
+
+	if shared {
+		m.observe(Collapsed)
+
+		return body, err
+	}
+
+	m.observe(Miss)
+
+	if !leads {
+		err = problem.WithCause(status.FromContextError(err), err)
+	}
+
+	return body, err
+}
+
+// addCall puts on the record of a leg that it has waited for the upstream.
+func (m *Method) addCall(rec *reqinfo.Record, began time.Time) {
+	rec.AddUpstream(m.upstream)
+	rec.AddCall(reqinfo.Call{Upstream: m.upstream, RPC: m.rpc, Start: began, Took: time.Since(began)})
 }
 
 // legLookup is a leg on its way through the cache.
@@ -130,21 +179,21 @@ var digests = sync.Pool{New: func() any { return new(digest.Buffer) }}
 // maxPooled is how large a buffer in the pool may be, in bytes.
 const maxPooled = 64 << 10
 
-// newKey names the call. What the backend gets is in it, but for the id of the request, the trace context and, in public scope, the
+// key names the call. What the backend gets is in it, but for the id of the request, the trace context and, in public scope, the
 // caller: of that only the tenant. The priority is in it, because an overloaded backend may be spared calls of a lower one.
-func (l *legLookup) newKey() (Key, error) {
+func (m *Method) key(rec *reqinfo.Record, forward map[string][]string, request proto.Message) (Key, error) {
 	buffer, _ := digests.Get().(*digest.Buffer)
 	d := (*buffer)[:0].
-		Texts("leg", l.method.upstream, l.rpc, l.rec.Principal.Tenant, strconv.Itoa(l.rec.Priority))
+		Texts("leg", m.upstream, m.rpc, rec.Principal.Tenant, strconv.Itoa(rec.Priority))
 
-	d = appendFields(d, l.forward)
+	d = appendFields(d, forward)
 
-	if !l.policy.Public {
-		d = appendCaller(d, l.rec)
+	if !m.policy.Public {
+		d = appendCaller(d, rec)
 	}
 
 	// It is the last, and does not need its length.
-	all, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(d, l.request)
+	all, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(d, request)
 	if err != nil {
 		return Key{}, err
 	}

@@ -198,15 +198,14 @@ func Lookup(ctx context.Context) (*Record, bool) {
 	return rec, ok
 }
 
-// The part of the time of a request that is reserved for the response: a tenth of what is left, at most the time to write a large
-// one.
-const (
-	maxReserve   = 20 * time.Millisecond
-	reserveShare = 10
-)
+// MaxReserve is how much of the time of a request is reserved for the response at most: the time to write a large one.
+const MaxReserve = 20 * time.Millisecond
+
+// reserveShare is the part of what is left that is reserved: a tenth.
+const reserveShare = 10
 
 // Reserve returns how much of the time that is left is for the response.
-func Reserve(left time.Duration) time.Duration { return min(max(left/reserveShare, 0), maxReserve) }
+func Reserve(left time.Duration) time.Duration { return min(max(left/reserveShare, 0), MaxReserve) }
 
 // ClientDeadlineShorter reports whether the client leaves a backend that is called now less time than the route does: by asking for
 // an earlier deadline, or by sending its body so slowly that more time has passed than is left. Then exceeding the deadline must
