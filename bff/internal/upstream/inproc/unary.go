@@ -78,7 +78,7 @@ func (c *Channel) invoke(ctx context.Context, name string, req, reply any, opts 
 	x.values = grpc.NewContextWithServerTransportStream(
 		metadata.NewIncomingContext(reqinfo.NewContext(peerContext, rec), c.metadata(rec)), x)
 
-	x.scope = scope.New(x, false)
+	x.scope = scope.New(false)
 
 	go x.serve(m, req)
 

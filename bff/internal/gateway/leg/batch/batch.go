@@ -72,7 +72,7 @@ func (l *layer) unary(
 		defer calls.forget()
 	}
 
-	request, ok := m.sharedRequest(ctx, req, reply, opts)
+	call, ok := m.shared(ctx, req, reply, opts)
 	if !ok {
 		current.Leave()
 		defer current.Enter()
@@ -84,20 +84,16 @@ func (l *layer) unary(
 		return status.FromContextError(err).Err()
 	}
 
-	c, ended := calls.join(ctx, l.call(m, request, req, reply, func(
-		ctx context.Context, rpc string, req, reply proto.Message,
-	) error {
+	call.invoke = func(ctx context.Context, rpc string, req, reply proto.Message) error {
 		return next(ctx, rpc, req, reply, cc, encodedReply...)
-	}))
+	}
 
-	raw, err := calls.wait(ctx, c, ended)
+	raw, err := calls.do(ctx, key{layer: l, rpc: rpc, request: string(call.encoded)}, call)
 	if err != nil {
 		return err
 	}
 
-	message, _ := reply.(proto.Message)
-
-	return passthrough.Deliver(rpc, raw, message, passthrough.In(opts))
+	return passthrough.Deliver(rpc, raw, call.reply, passthrough.In(opts))
 }
 
 // encodedReply are the options of the calls that are made.
@@ -105,40 +101,23 @@ func (l *layer) unary(
 //nolint:gochecknoglobals // Constant.
 var encodedReply = []grpc.CallOption{passthrough.Option()}
 
-// call is one that has not begun. The messages are of the same types as those of the caller, which may change its own.
-func (l *layer) call(m *method, encoded []byte, req, reply any, invoke invoke) *call {
-	c := &call{key: key{layer: l, rpc: m.rpc, request: string(encoded)}, method: m, invoke: invoke, encoded: encoded}
-
-	if message, ok := req.(proto.Message); ok {
-		c.requestType = message.ProtoReflect().Type()
-	}
-
-	if message, ok := reply.(proto.Message); ok {
-		c.replyType = message.ProtoReflect().Type()
-	}
-
-	return c
-}
-
-// sharedRequest returns the encoding of a request whose reply may be shared. It is not ok if the call is to be made as it is:
-// because it has effects, or has options or metadata of its own.
-func (m *method) sharedRequest(ctx context.Context, req, reply any, opts []grpc.CallOption) (encoded []byte, ok bool) {
+// shared returns a call whose reply may be shared. It is not ok if the call is to be made as it is: because it has effects, or has
+// options or metadata of its own.
+func (m *method) shared(ctx context.Context, req, reply any, opts []grpc.CallOption) (l leg, ok bool) {
 	request, isMessage := req.(proto.Message)
-	if _, hasReply := reply.(proto.Message); !m.readOnly || !isMessage || !hasReply {
-		return nil, false
-	}
+	response, hasReply := reply.(proto.Message)
 
-	if slices.ContainsFunc(opts, isOfCaller) {
-		return nil, false
+	if !m.readOnly || !isMessage || !hasReply || slices.ContainsFunc(opts, isOfCaller) {
+		return leg{}, false
 	}
 
 	if md, has := metadata.FromOutgoingContext(ctx); has && len(md) > 0 {
-		return nil, false
+		return leg{}, false
 	}
 
 	encoded, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
 
-	return encoded, err == nil
+	return leg{method: m, req: request, reply: response, encoded: encoded}, err == nil
 }
 
 // isOfCaller reports whether an option asks for something that only one caller gets. Generated clients mark all of their calls as

@@ -2,14 +2,13 @@ package batch
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/internal/singleflight"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 )
 
@@ -26,17 +25,15 @@ const (
 	maxQuiet = 5
 	// maxWaking is the same while a goroutine that could add to it is about to run, which takes long on a busy machine.
 	maxWaking = 100
-	// batchesAtOnce bounds the batches of a request that are made at the same time.
-	batchesAtOnce = 10
+	// slots bounds the batches of a request, and the calls instead of one that has failed, that are made at the same time.
+	slots = 10
 )
 
 // calls are those of one scope. They are safe for concurrent use.
 type calls struct {
 	scope *scope.Scope
-	// slots bound the batches at a time. They are made with the first batch.
+	// slots are for batches, and calls instead of them. They are made with the first batch.
 	slots chan struct{}
-	// running are the goroutines that make calls.
-	running sync.WaitGroup
 
 	mu sync.Mutex
 	// made are those that are being made, or whose replies are kept.
@@ -44,179 +41,198 @@ type calls struct {
 	kept int
 	// pending are the batches that wait for more items.
 	pending map[batchKey]*batch
-	// works are the contexts of all calls that are being made or pending.
-	works  map[*work]struct{}
-	closed bool
+	closed  bool
 }
 
 func callsOf(s *scope.Scope) *calls {
-	c, _ := s.Local(func() scope.Local {
-		return &calls{scope: s, made: map[key]*call{}, works: map[*work]struct{}{}}
-	}).(*calls)
+	c, _ := s.Local(func() scope.Local { return &calls{scope: s, made: map[key]*call{}} }).(*calls)
 
 	return c
 }
 
-// join joins the identical call, or begins the one that is given. The caller must wait for the call that is returned, and say
-// whether it had ended.
-func (g *calls) join(ctx context.Context, c *call) (joined *call, ended bool) {
+// do returns the encoded reply to a request: that of an identical call, or of this one. The calling goroutine does not count
+// meanwhile.
+func (g *calls) do(ctx context.Context, k key, l leg) ([]byte, error) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-
-	if known := g.made[c.key]; known != nil {
-		if !known.finished {
-			known.waiters++
-			known.work.waiters++
-		}
-
-		return known, known.finished
-	}
-
-	c.done, c.waiters = make(chan struct{}), 1
-
-	if g.closed {
-		c.err, c.finished = status.Error(codes.Canceled, "the composite has returned"), true
-		close(c.done)
-
-		return c, true
-	}
-
-	g.made[c.key] = c
-
-	if item, ok := c.method.item(c.encoded); ok {
-		g.add(ctx, c, item)
-
-		return c, false
-	}
-
-	c.work = &c.own
-	c.work.waiters = 1
-	g.begin(ctx, c.work)
-
-	go g.alone(c)
-
-	return c, false
-}
-
-// alone makes a call that is in no batch.
-func (g *calls) alone(c *call) {
-	defer g.running.Done()
-	defer g.endWork(c.work)
-
-	g.single(c)
-}
-
-// single makes a call alone.
-func (g *calls) single(c *call) {
-	raw, err := []byte(nil), errExited
-	defer func() { g.finish(c, raw, err) }()
-
-	raw, err = c.make(c.work)
-}
-
-// errExited is the error of a call whose goroutine has ended.
-var errExited = status.Error(codes.Internal, "the goroutine of the call has ended")
-
-// begin begins the context of a call, and counts the goroutine that is going to make it, under the lock.
-func (g *calls) begin(ctx context.Context, w *work) {
-	w.begin(ctx, g.scope.Context())
-	g.works[w] = struct{}{}
-	g.running.Add(1)
-}
-
-func (g *calls) endWork(w *work) {
-	g.mu.Lock()
-	delete(g.works, w)
+	c, caller := g.join(ctx, k, l)
+	finished, b := c.finished, c.batch
 	g.mu.Unlock()
 
-	w.end(context.Canceled)
-}
-
-// wait returns the encoded reply of a call that the caller has joined. The calling goroutine does not count meanwhile.
-func (g *calls) wait(ctx context.Context, c *call, ended bool) ([]byte, error) {
-	// One that ends only now has counted its caller as woken.
-	if ended {
+	if finished {
 		return c.raw, c.err
 	}
 
-	if c.batch != nil {
+	if b != nil {
 		scope.Park(ctx)
 		defer scope.Resume(ctx)
 	}
 
 	g.scope.Leave()
 
-	if c.batch != nil {
-		g.sendSoon(c.batch)
+	if b != nil {
+		g.sendSoon(b)
+	}
+
+	if caller == nil {
+		return g.single(ctx, c, l)
 	}
 
 	select {
-	case <-c.done:
+	case <-caller.Woken():
 	case <-ctx.Done():
-		if err := ctx.Err(); g.leave(c, err) {
-			return nil, status.FromContextError(err).Err()
+		if g.leave(c, caller) {
+			return nil, status.FromContextError(ctx.Err()).Err()
 		}
-
-		<-c.done
 	}
 
-	g.scope.Woken()
+	if !caller.Leads() {
+		g.scope.Woken()
 
-	return c.raw, c.err
+		return c.raw, c.err
+	}
+
+	return g.lead(ctx, c, l)
 }
 
-// leave ends the wait of a caller. It reports false if the call has ended.
-func (g *calls) leave(c *call, cause error) bool {
+// join returns the identical call, or a new one, and the caller that waits for it. It is nil if there is nothing to wait for: the
+// call has finished, or the caller leads it. It needs the lock.
+func (g *calls) join(ctx context.Context, k key, l leg) (*call, *singleflight.Caller) {
+	if known := g.made[k]; known != nil {
+		if known.finished {
+			return known, nil
+		}
+
+		return known, known.Join(ctx)
+	}
+
+	c := &call{key: k}
+
+	if g.closed {
+		c.err, c.finished = status.Error(codes.Canceled, "the composite has returned"), true
+
+		return c, nil
+	}
+
+	g.made[k] = c
+
+	it, ok := l.method.item(l.encoded)
+	if !ok {
+		c.led = true
+
+		return c, nil
+	}
+
+	// First, because the batch may be sent.
+	caller := c.Join(ctx)
+	g.add(l.method, batchItem{it, c})
+
+	return c, caller
+}
+
+// lead makes the call that the caller was handed over: the batch, or one call alone.
+func (g *calls) lead(ctx context.Context, c *call, l leg) ([]byte, error) {
 	g.mu.Lock()
+	b := c.batch
+	g.mu.Unlock()
 
-	if c.finished {
-		g.mu.Unlock()
+	if b != nil {
+		if raw, ok, err := g.many(ctx, b, c, l); ok {
+			return raw, err
+		}
+	}
 
+	return g.single(ctx, c, l)
+}
+
+// single makes a call alone.
+func (g *calls) single(ctx context.Context, c *call, l leg) (raw []byte, err error) {
+	err = singleflight.ErrExited
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+
+		if singleflight.GaveUp(ctx, err) {
+			g.handOver(c)
+			g.scope.Enter()
+
+			return
+		}
+
+		g.finish(c, raw, err)
+		g.scope.Woken()
+	}()
+
+	if c.fallback {
+		if err := g.acquire(ctx); err != nil {
+			return nil, err
+		}
+		defer g.release()
+	}
+
+	if err := ctx.Err(); err != nil {
+		return nil, status.FromContextError(err).Err()
+	}
+
+	return l.invoke.encoding(ctx, c.rpc, l.req, l.reply)
+}
+
+// acquire waits for a slot.
+func (g *calls) acquire(ctx context.Context) error {
+	select {
+	case g.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return status.FromContextError(ctx.Err()).Err()
+	}
+}
+
+func (g *calls) release() { <-g.slots }
+
+// leave ends the wait of a caller. It reports false if the caller was woken.
+func (g *calls) leave(c *call, caller *singleflight.Caller) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	if !c.Leave(caller) {
 		return false
 	}
 
-	c.waiters--
-	c.work.waiters--
-
-	// The next identical call is another one.
-	if c.waiters == 0 && g.made[c.key] == c {
-		delete(g.made, c.key)
+	if c.Waiting() == 0 && !c.led {
+		g.drop(c)
 	}
 
-	abandoned := c.work.waiters == 0
-	if abandoned && c.batch != nil && g.pending[c.batch.key] == c.batch {
-		g.take(c.batch)
-		delete(g.works, c.work)
-		g.running.Done()
-	}
-
-	g.mu.Unlock()
 	g.scope.Enter()
-
-	if abandoned {
-		c.work.end(cause)
-	}
 
 	return true
 }
 
-// finish publishes the result of a call, once.
-func (g *calls) finish(c *call, raw []byte, err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-
-	if c.finished {
-		return
+// handOver lets one of those who wait for a call make it, under the lock.
+func (g *calls) handOver(c *call) {
+	if c.led = singleflight.HandOver(&c.Call); !c.led {
+		g.drop(c)
 	}
+}
 
+// drop makes the next identical call another one, under the lock.
+func (g *calls) drop(c *call) {
+	if g.made[c.key] == c {
+		delete(g.made, c.key)
+	}
+}
+
+// finish publishes the result of a call, under the lock.
+func (g *calls) finish(c *call, raw []byte, err error) {
 	c.raw, c.err, c.finished = raw, err, true
-	c.work.waiters -= c.waiters
-	c.encoded = nil // It is not made again.
 	g.keep(c)
 
+	woken := c.Waiting()
+	if c.led {
+		woken++
+	}
+
 	// Before they run, so that no batch is sent without what they are going to call.
-	g.scope.Wake(c.waiters)
-	close(c.done)
+	g.scope.Wake(woken)
+	c.End()
 }
 
 // keep keeps a call for identical ones that are made later, if it may be.
@@ -257,21 +273,11 @@ func (g *calls) Idle() {
 	}
 }
 
-// Close ends all calls that somebody still waits for, who must be on a goroutine that the kit knows nothing of.
+// Close sends what is pending: those who still wait are on goroutines that the kit knows nothing of. There are no further calls.
 func (g *calls) Close() {
 	g.mu.Lock()
 	g.closed = true
-
-	for _, b := range g.pending {
-		g.send(b)
-	}
-
-	works := slices.Collect(maps.Keys(g.works))
 	g.mu.Unlock()
 
-	for _, w := range works {
-		w.end(context.Canceled)
-	}
-
-	g.running.Wait()
+	g.Idle()
 }

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-)
 
-// singlesAtOnce bounds the calls for single items that are made at the same time because their batch has failed.
-const singlesAtOnce = 10
+	"github.com/portico-gateway/portico/bff/internal/singleflight"
+)
 
 // batchKey identifies the calls that can be put into one batch: those that agree in the fields that the requests have in common.
 type batchKey struct {
@@ -22,11 +21,10 @@ type batchKey struct {
 	common string
 }
 
-// batch are calls for single items that become one. All but its work is guarded by the lock of calls.
+// batch are calls for single items that become one, which one of their callers makes. It is guarded by the lock of calls.
 type batch struct {
 	key   batchKey
 	items []batchItem
-	work  *work
 	// timer sends the batch in the end. Nil: none of its callers waits yet.
 	timer *time.Timer
 	// seen is the progress of the scope when the timer was set, and waited how often it has ended.
@@ -41,26 +39,24 @@ type batchItem struct {
 }
 
 // add puts a call into the batch that is pending, or begins one, under the lock.
-func (g *calls) add(ctx context.Context, c *call, it item) {
-	k := batchKey{layer: c.layer, rpc: c.rpc, common: string(it.common)}
+func (g *calls) add(m *method, it batchItem) {
+	k := batchKey{layer: it.layer, rpc: it.rpc, common: string(it.common)}
 
 	b := g.pending[k]
 	if b == nil {
-		b = &batch{key: k, work: new(work)}
-		g.begin(ctx, b.work)
+		b = &batch{key: k}
 
 		if g.pending == nil {
-			g.pending, g.slots = map[batchKey]*batch{}, make(chan struct{}, batchesAtOnce)
+			g.pending, g.slots = map[batchKey]*batch{}, make(chan struct{}, slots)
 		}
 
 		g.pending[k] = b
 	}
 
-	b.items = append(b.items, batchItem{it, c})
-	b.work.waiters++
-	c.batch, c.work = b, b.work
+	b.items = append(b.items, it)
+	it.batch = b
 
-	if len(b.items) == c.method.many.MaxSize {
+	if len(b.items) == m.many.MaxSize {
 		g.send(b)
 	}
 }
@@ -101,98 +97,109 @@ func (g *calls) sendIfQuiet(b *batch) {
 	g.send(b)
 }
 
-// take makes a batch one to which nothing is added any more.
-func (g *calls) take(b *batch) {
+// send lets one of those who wait for a pending batch make the call, under the lock. Nothing is added to it any more.
+func (g *calls) send(b *batch) {
 	delete(g.pending, b.key)
 
 	if b.timer != nil {
 		b.timer.Stop()
 	}
+
+	handOver(b.items)
 }
 
-// send makes the call of a batch that is pending, on a goroutine of its own, under the lock.
-func (g *calls) send(b *batch) {
-	g.take(b)
+func handOver(items []batchItem) {
+	waiting := make([]*singleflight.Call, len(items))
+	for i, it := range items {
+		waiting[i] = &it.Call
+	}
 
-	go func() {
-		defer g.running.Done()
-		defer g.endWork(b.work)
-
-		select {
-		case g.slots <- struct{}{}:
-			defer func() { <-g.slots }()
-		case <-b.work.Done():
-		}
-
-		g.run(b)
-	}()
+	singleflight.HandOver(waiting...)
 }
 
-// run makes the call of a batch, and those that are left to be made alone.
-func (g *calls) run(b *batch) {
-	items := g.awaited(b.items)
+// many makes the call of a batch for one of its callers, and returns the encoded reply to that one. It is not ok if the own call of
+// the caller is to be made alone.
+func (g *calls) many(ctx context.Context, b *batch, own *call, l leg) (raw []byte, ok bool, err error) {
+	items := g.awaited(b, own)
+	if len(items) == 1 {
+		return nil, false, nil
+	}
 
-	// If an interceptor ends the goroutine.
-	defer func() {
-		for _, it := range items {
-			g.finish(it.call, nil, errExited)
+	var replies [][]byte
+
+	err = singleflight.ErrExited
+	defer func() { raw, ok, err = g.settle(ctx, own, items, replies, err) }()
+
+	replies, err = l.many(ctx, g, items)
+
+	return nil, true, err
+}
+
+// awaited are the items that somebody waits for. The caller's own is one of them.
+func (g *calls) awaited(b *batch, own *call) []batchItem {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	own.led = true
+	b.items = slices.DeleteFunc(b.items, func(it batchItem) bool { return it.Waiting() == 0 && !it.led })
+
+	if len(b.items) == 1 {
+		own.batch = nil
+	}
+
+	return b.items
+}
+
+// settle publishes what a batch ended with, for its own call and the others. What is left is made alone.
+func (g *calls) settle(
+	ctx context.Context, own *call, items []batchItem, replies [][]byte, err error,
+) (raw []byte, ok bool, _ error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	if singleflight.GaveUp(ctx, err) {
+		if own.led = false; own.Waiting() == 0 {
+			g.drop(own)
 		}
-	}()
 
-	left := items
+		handOver(items)
+		g.scope.Enter()
 
-	if len(items) > 1 {
-		replies, err := many(b.work, items)
-		left = nil
+		return nil, true, err
+	}
 
-		for i, it := range items {
-			switch {
-			case err != nil && !mayBeOfOne(err):
-				g.finish(it.call, nil, err)
-			case err != nil || replies[i] == nil:
-				left = append(left, it)
-			default:
-				g.finish(it.call, replies[i], nil)
+	for i, it := range items {
+		switch {
+		case err != nil && !mayBeOfOne(err):
+			g.finish(it.call, nil, err)
+		case err == nil && replies[i] != nil:
+			g.finish(it.call, replies[i], nil)
+		default:
+			it.batch, it.fallback = nil, true
+
+			if it.call != own {
+				g.handOver(it.call)
 			}
 		}
 	}
 
-	var group errgroup.Group
-
-	group.SetLimit(singlesAtOnce)
-
-	for _, it := range left {
-		group.Go(func() error {
-			g.single(it.call)
-
-			return nil
-		})
+	if own.finished {
+		g.scope.Woken()
 	}
 
-	_ = group.Wait() // Each call has its own result.
-}
-
-// awaited are the items that somebody waits for.
-func (g *calls) awaited(items []batchItem) []batchItem {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-
-	out := make([]batchItem, 0, len(items))
-
-	for _, it := range items {
-		if it.waiters > 0 {
-			out = append(out, it)
-		}
-	}
-
-	return out
+	return own.raw, own.finished, own.err
 }
 
 // many makes the call for many items, and returns the encoded reply for each. It is nil for an item that the reply does not have.
-func many(ctx context.Context, items []batchItem) ([][]byte, error) {
-	m := items[0].method
+func (l leg) many(ctx context.Context, g *calls, items []batchItem) ([][]byte, error) {
+	if err := g.acquire(ctx); err != nil {
+		return nil, err
+	}
+	defer g.release()
 
-	encoded := items[0].common
+	m := l.method
+
+	encoded := slices.Clone(items[0].common)
 	for _, it := range items {
 		encoded = append(encoded, it.element...)
 	}
@@ -202,7 +209,7 @@ func many(ctx context.Context, items []batchItem) ([][]byte, error) {
 		return nil, status.Errorf(codes.Internal, "request of %s: %v", m.manyRPC, err)
 	}
 
-	raw, err := items[0].invoke.raw(ctx, m.manyRPC, request, m.manyReply)
+	raw, err := l.invoke.encoding(ctx, m.manyRPC, request, m.manyReply.New().Interface())
 	if err != nil {
 		return nil, err
 	}

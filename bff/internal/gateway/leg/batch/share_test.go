@@ -3,8 +3,10 @@ package batch_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +22,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
 )
 
 // run makes branches of functions and runs them.
@@ -201,11 +204,15 @@ func TestEachCallerHasAReplyOfItsOwn(t *testing.T) {
 	})
 }
 
-// Callers that no longer wait get the error of their own context, and the others the reply.
+// Callers that no longer wait get the error of their own context, and the others the reply. A call that ended with the context of the
+// caller that made it is made anew; a batch is made by a caller that has enough time.
 func TestEndOfOneCallerIsNotThatOfTheOthers(t *testing.T) {
 	t.Parallel()
 
-	for _, method := range []string{"Read", "Get"} {
+	for method, want := range map[string]struct {
+		took  time.Duration
+		calls int
+	}{"Read": {1500 * time.Millisecond, 3}, "Get": {time.Second, 1}} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 
@@ -215,12 +222,6 @@ func TestEndOfOneCallerIsNotThatOfTheOthers(t *testing.T) {
 				short, cancel := context.WithTimeout(ctx, time.Second/2)
 				defer cancel()
 
-				other := func(ctx context.Context) error {
-					_, err := b.get(ctx, method, "other")
-
-					return err
-				}
-
 				err := run(ctx, func(context.Context) error {
 					_, err := b.get(short, method, "a")
 					if status.Code(err) != codes.DeadlineExceeded || time.Since(start) != time.Second/2 {
@@ -229,20 +230,62 @@ func TestEndOfOneCallerIsNotThatOfTheOthers(t *testing.T) {
 
 					return nil
 				}, func(ctx context.Context) error {
+					time.Sleep(time.Millisecond)
+
 					got, err := b.get(ctx, method, "a")
-					if got != "a" || time.Since(start) != time.Second {
+					if got != "a" || time.Since(start).Truncate(time.Second/10) != want.took {
 						t.Errorf("the second got %q, %v after %s", got, err, time.Since(start))
 					}
 
 					return err
-				}, other)
+				}, func(ctx context.Context) error {
+					_, err := b.get(ctx, method, "other")
 
-				if made := b.made(); err != nil || len(b.ended) != 0 || len(made) > 2 {
+					return err
+				})
+
+				if made := b.made(); err != nil || len(b.ended) != want.calls/2 || len(made) != want.calls {
 					t.Errorf("%v; made %q, of which these ended early: %v", err, made, b.ended)
 				}
 			})
 		})
 	}
+}
+
+// If the caller that makes a batch leaves, another one makes it anew, for those who are left.
+func TestBatchIsMadeAnewIfItsCallerLeaves(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		b, ctx := newBackend(), open(t, false)
+
+		gone, cancel := context.WithCancel(ctx)
+		time.AfterFunc(time.Second/2, cancel)
+
+		get := func(own context.Context, id string, want codes.Code) func(ctx context.Context) error {
+			return func(context.Context) error {
+				// Those who have a deadline have less time than the first one.
+				time.Sleep(time.Duration(id[0]))
+
+				if got, err := b.get(own, "Get", id); status.Code(err) != want || err == nil && got != id {
+					t.Errorf("%s: got %q, %v", id, got, err)
+				}
+
+				return nil
+			}
+		}
+
+		limited, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+
+		if err := run(ctx, get(gone, "a", codes.Canceled), get(limited, "b", 0), get(limited, "c", 0)); err != nil {
+			t.Error(err)
+		}
+
+		if got := b.made(); !slices.Equal(got, []string{"GetMany /a,b,c", "GetMany /b,c"}) || len(b.ended) != 1 {
+			t.Errorf("made %q, of which these ended early: %v", got, b.ended)
+		}
+	})
 }
 
 // What nobody waits for ends, as the last caller did: a backend that was too slow must not look like a caller that went away.
@@ -341,26 +384,55 @@ func TestContextOfACall(t *testing.T) {
 	})
 }
 
-// The goroutine of a call is not one that anybody else could recover on.
-func TestPanicOfACallIsItsError(t *testing.T) {
+// A panic goes on in the caller that makes the call, and so does the end of its goroutine. Those who wait for it get an error.
+func TestCallThatExits(t *testing.T) {
 	t.Parallel()
 
-	synctest.Test(t, func(t *testing.T) {
-		b, ctx := newBackend(), open(t, false)
+	for name, exit := range map[string]func(){"panic": func() { panic("hunter2") }, "goexit": runtime.Goexit} {
+		for method, id := range map[string]string{"Read": "a", "Get": "a", "batch": "b"} {
+			t.Run(name+"_"+method, func(t *testing.T) {
+				t.Parallel()
 
-		for _, method := range []string{"Read", "Get"} {
-			err := run(ctx, func(ctx context.Context) error {
-				err := b.intercept(ctx, "/batchtest.v1.Shop/"+method, message("GetRequest", map[protoreflect.Name]string{"id": "a"}), message("Item", nil), nil,
-					func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { panic("hunter2") })
-				if status.Code(err) != codes.Internal || status.Convert(err).Message() != "panic" {
-					t.Errorf("got %v", err)
-				}
+				synctest.Test(t, func(t *testing.T) {
+					b, ctx := newBackend(), open(t, false)
 
-				return nil
+					var exited, failed atomic.Int64
+
+					get := func(id string) func(ctx context.Context) error {
+						return func(ctx context.Context) error {
+							returned := false
+
+							defer func() {
+								if !returned {
+									exited.Add(1)
+								}
+							}()
+
+							err := b.intercept(ctx, "/batchtest.v1.Shop/"+strings.Replace(method, "batch", "Get", 1),
+								message("GetRequest", map[protoreflect.Name]string{"id": id}), message("Item", nil), nil,
+								func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error {
+									time.Sleep(time.Second)
+									exit()
+
+									return nil
+								})
+							if returned = true; status.Code(err) == codes.Internal && !strings.Contains(err.Error(), "hunter2") {
+								failed.Add(1)
+							}
+
+							// A required branch that exits ends the others.
+							return nil
+						}
+					}
+
+					page := &orderpagev1.OrderPage{}
+					_ = composite.Run(ctx, page, composite.Optional("payments", get("a")), composite.Optional("notifications", get(id)))
+
+					if exited.Load() != 1 || failed.Load() != 1 {
+						t.Errorf("%d have exited, %d got an error", exited.Load(), failed.Load())
+					}
+				})
 			})
-			if err != nil {
-				t.Error(err)
-			}
 		}
-	})
+	}
 }

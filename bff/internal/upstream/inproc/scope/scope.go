@@ -13,7 +13,6 @@ import (
 // Scope is the run of a composite's method for one request. Its methods are safe for concurrent use, and do nothing on nil, which
 // is that of a context outside of such a run.
 type Scope struct {
-	ctx    context.Context //nolint:containedctx // It is that of the method, for calls that several callers wait for.
 	stream bool
 	// active are the goroutines that can still make calls, waking are those of them that have not run since they could.
 	active, waking atomic.Int64
@@ -37,15 +36,14 @@ type contextKey struct{}
 // Open begins a scope, in which the calling goroutine counts, and returns a context that carries it. The caller must close it. A
 // scope of a stream lasts as long as the stream.
 func Open(ctx context.Context, stream bool) (context.Context, *Scope) {
-	s := New(ctx, stream)
-	s.ctx = context.WithValue(ctx, contextKey{}, s)
+	s := New(stream)
 
-	return s.ctx, s
+	return context.WithValue(ctx, contextKey{}, s), s
 }
 
 // New is Open for a context that carries the scope by having its Value.
-func New(ctx context.Context, stream bool) *Scope {
-	s := &Scope{ctx: ctx, stream: stream}
+func New(stream bool) *Scope {
+	s := &Scope{stream: stream}
 	s.active.Store(1)
 
 	return s
@@ -77,9 +75,6 @@ func (s *Scope) Close() {
 		local.Close()
 	}
 }
-
-// Context is that of the method.
-func (s *Scope) Context() context.Context { return s.ctx }
 
 // Stream reports whether the method streams.
 func (s *Scope) Stream() bool { return s.stream }
