@@ -72,6 +72,9 @@ var productFile = sync.OnceValues(func() (protoreflect.FileDescriptor, error) {
 type products struct {
 	file protoreflect.FileDescriptor
 
+	// filler is in the title of each product.
+	filler string
+
 	mu sync.Mutex
 	// calls are the ids of each call, by method.
 	calls map[string][][]string
@@ -138,6 +141,11 @@ func (p *products) handle(_ any, stream grpc.ServerStream) error {
 		return status.Errorf(codes.NotFound, "no product %s", ids[i])
 	}
 
+	// As a backend would whose own backend has replied too much.
+	if slices.Contains(ids, "exhausted") {
+		return status.Error(codes.ResourceExhausted, "grpc: received message larger than max (5000000 vs. 4194304)")
+	}
+
 	for _, id := range ids {
 		product := response
 		if list := method.Output().Fields().Get(0); list.IsList() {
@@ -146,7 +154,7 @@ func (p *products) handle(_ any, stream grpc.ServerStream) error {
 		}
 
 		product.Set(product.Descriptor().Fields().ByName("product_id"), protoreflect.ValueOfString(id))
-		product.Set(product.Descriptor().Fields().ByName("title"), protoreflect.ValueOfString("title of "+id))
+		product.Set(product.Descriptor().Fields().ByName("title"), protoreflect.ValueOfString("title of "+id+p.filler))
 	}
 
 	return stream.SendMsg(response)
@@ -331,6 +339,34 @@ func TestPageOfManyItemsMakesOneCall(t *testing.T) {
 		if len(batches) != row.batches || len(single) != row.single || row.batches > 0 && len(batches[0]) != row.items {
 			t.Errorf("%s: made %d batches, of %d, and %d other calls", row.name, len(batches), len(slices.Concat(batches...)), len(single))
 		}
+	}
+}
+
+// Products that are too large for one reply are fetched one by one, but not if it is the backend that has too little of something.
+func TestBatchThatIsLargerThanTheGatewayAccepts(t *testing.T) {
+	s, p := startCatalog(t)
+
+	t.Parallel()
+
+	const items, half = 3, 2 << 20
+
+	p.filler = strings.Repeat("x", half)
+
+	got, err := titles(s, []string{"a", "b", "c"})
+	if err != nil || len(got) != items || len(got[0]) < half || !strings.HasPrefix(got[2], "title of c") {
+		t.Errorf("got %d titles, %v", len(got), err)
+	}
+
+	if calls := p.took(); len(calls["BatchGetProducts"]) != 1 || len(calls["GetProduct"]) != items {
+		t.Errorf("made %d batches and %d other calls", len(calls["BatchGetProducts"]), len(calls["GetProduct"]))
+	}
+
+	if _, err := titles(s, []string{"a", "exhausted"}); err == nil {
+		t.Error("got a page")
+	}
+
+	if calls := p.took(); len(calls["BatchGetProducts"]) != 1 || len(calls["GetProduct"]) != 0 {
+		t.Errorf("then made %d batches and %d other calls", len(calls["BatchGetProducts"]), len(calls["GetProduct"]))
 	}
 }
 

@@ -23,11 +23,16 @@ const grpcMaxReceiveBytes = 4 << 20
 type sizeError struct {
 	text    string
 	problem *problem.Problem
+	// refusedReply reports that the backend has replied, and the gateway did not accept it.
+	refusedReply bool
 }
 
 func (e *sizeError) Error() string { return e.text }
 
 func (e *sizeError) Unwrap() error { return e.problem }
+
+// RefusedReply reports whether the gateway itself has refused what the backend has replied.
+func (e *sizeError) RefusedReply() bool { return e.refusedReply }
 
 func (e *sizeError) GRPCStatus() *status.Status {
 	return status.New(e.problem.GRPCCode(), e.problem.Detail)
@@ -56,6 +61,8 @@ func (u *upstream) explainSize(rpc string, err error, sent func(size int) bool, 
 			text: fmt.Sprintf("upstream %s: the reply of %s is larger than upstreams.%s.max_receive_bytes (%d): %s",
 				u.name, rpc, u.name, limit, text),
 			problem: problem.New(codes.Internal, "the reply of a service is larger than the gateway accepts"),
+			// A backend that passes on the error of a call of its own sends no header.
+			refusedReply: replied(),
 		}
 	default:
 		return err

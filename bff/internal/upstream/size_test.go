@@ -62,6 +62,11 @@ func TestExplainSize(t *testing.T) {
 				t.Errorf("the code of %v is %s", err, status.Code(err))
 			}
 
+			refused := interface{ RefusedReply() bool }(nil)
+			if got := errors.As(err, &refused) && refused.RefusedReply(); got != (test.status == http.StatusInternalServerError && test.header != nil) {
+				t.Errorf("refused the reply: %t", got)
+			}
+
 			p := (*problem.Problem)(nil)
 
 			switch {

@@ -236,6 +236,29 @@ func TestBatchThatFailsIsMadeOneByOne(t *testing.T) {
 	}
 }
 
+// refusedReply is the error of a reply that is too large for the gateway.
+type refusedReply bool
+
+func (refusedReply) Error() string        { return "the reply is too large" }
+func (r refusedReply) RefusedReply() bool { return bool(r) }
+
+// A page is not lost because its items are too large together. If a backend lacks resources, there are no further calls.
+func TestBatchWithAReplyThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+
+	for refused, want := range map[refusedReply]int{true: 3, false: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBackend()
+			b.fail["GetMany"] = refused
+
+			err := errors.Join(all(open(t, false), b, "Get", "a", "b")...)
+			if made := b.made(); len(made) != want || (err == nil) != bool(refused) {
+				t.Errorf("%v; made %q", err, made)
+			}
+		})
+	}
+}
+
 // Items that do not say which they are have the places of their requests, if there are as many.
 func TestItemsWithoutTheirKeyAreInOrder(t *testing.T) {
 	t.Parallel()

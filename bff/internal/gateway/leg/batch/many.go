@@ -223,8 +223,14 @@ func (l leg) many(ctx context.Context, g *calls, items []batchItem) ([][]byte, e
 }
 
 // mayBeOfOne reports whether an error of a call for many items may be that of one of them, or of the method itself: such calls
-// succeed or fail as a whole (https://google.aip.dev/231).
+// succeed or fail as a whole (https://google.aip.dev/231). So may that of a reply that is larger than the gateway accepts, unlike
+// other errors of backends that lack resources.
 func mayBeOfOne(err error) bool {
+	var large interface{ RefusedReply() bool }
+	if errors.As(err, &large) && large.RefusedReply() {
+		return true
+	}
+
 	var known interface{ GRPCStatus() *status.Status }
 	if !errors.As(err, &known) {
 		return false
