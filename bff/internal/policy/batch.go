@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/hint"
@@ -81,8 +83,10 @@ func batchOf(r schema.Route) (_ *Batch, faults []*Fault) {
 		}
 	}
 
+	const size = "batch.max_size"
+
 	if n := in.GetMaxSize(); n != 0 && (n < 2 || n > maxBatchSize) {
-		add("batch.max_size", fmt.Errorf("%d is not between 2 and %d", n, maxBatchSize))
+		add(size, fmt.Errorf("%d is not between 2 and %d", n, maxBatchSize))
 	}
 
 	const method = "batch.method"
@@ -96,8 +100,24 @@ func batchOf(r schema.Route) (_ *Batch, faults []*Fault) {
 
 	add(method, b.request(r.Descriptor.Input()))
 	add(method, b.response(r.Descriptor))
+	add(size, b.size())
 
 	return b, faults
+}
+
+// size returns what is wrong with the size, for the rules of the list: each batch would be refused.
+func (b *Batch) size() error {
+	if b.Items == nil {
+		return nil
+	}
+
+	rules, _ := proto.GetExtension(b.Items.Options(), validate.E_Field).(*validate.FieldRules)
+	if list := rules.GetRepeated(); list.HasMaxItems() && list.GetMaxItems() < uint64(b.MaxSize) {
+		return fmt.Errorf("%d is more than the rules of %s allow, which are max_items: %d",
+			b.MaxSize, b.Items.FullName(), list.GetMaxItems())
+	}
+
+	return nil
 }
 
 // manyOf returns the method for many items.

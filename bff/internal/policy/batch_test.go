@@ -47,6 +47,7 @@ func (s shop) service(t *testing.T) protoreflect.ServiceDescriptor {
 	}
 
 	text := `syntax = "proto3"; package shop.v1;
+import "buf/validate/validate.proto";
 import "google/api/annotations.proto";
 import "portico/v1/policy.proto";
 message Item { string item_id = 1; string name = 2; View view = 3; }
@@ -125,6 +126,12 @@ func TestBatchShapes(t *testing.T) {
 		{"of_another_type_is_not_common", "names<name -> items by name", shop{
 			get: "bytes parent = 1; string name = 2;", many: "string parent = 4; repeated string names = 2;",
 		}},
+		{"as_many_as_the_rules_allow", "item_ids<item_id -> items by item_id", shop{
+			many: "repeated string item_ids = 1 [(buf.validate.field).repeated.max_items = 100];",
+		}},
+		{"rules_without_a_bound", "item_ids<item_id -> items by item_id", shop{
+			many: "repeated string item_ids = 1 [(buf.validate.field).repeated.min_items = 1];",
+		}},
 		{"none", "none", shop{option: "priority: PRIORITY_LOW"}},
 		{"wrong", "none", shop{option: `batch: {method: "Nothing"}`}},
 	} {
@@ -161,6 +168,14 @@ func TestBatchFaults(t *testing.T) {
 		{"composite", "batch.method: composites call backends alone, and this is a composite", shop{defaults: composite}},
 		{"size", "batch.max_size: 1 is not between 2 and 1000", shop{option: `batch: {method: "GetMany" max_size: 1}`}},
 		{"large_size", "batch.max_size: 1001 is not between", shop{option: `batch: {method: "GetMany" max_size: 1001}`}},
+		{
+			"larger_than_the_rules_allow", "batch.max_size: 50 is more than the rules of shop.v1.ManyRequest.item_ids allow, which are max_items: 49",
+			shop{option: `batch: {method: "GetMany" max_size: 50}`, many: "repeated string item_ids = 1 [(buf.validate.field).repeated.max_items = 49];"},
+		},
+		{
+			"default_is_larger", "batch.max_size: 100 is more than",
+			shop{many: "repeated GetRequest requests = 1 [(buf.validate.field).repeated = {min_items: 1 max_items: 99}];"},
+		},
 		{"no_list", "batch.method: shop.v1.ManyRequest must have either one list of shop.v1.GetRequest, or one list of the values of" +
 			" a field of that, and has none", shop{many: "string item_id = 1;"}},
 		{"two_lists", "and has ids, item_ids", shop{many: "repeated string ids = 1; repeated string item_ids = 2;"}},
