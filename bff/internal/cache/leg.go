@@ -70,8 +70,8 @@ func (c *Cache) Method(rule LegRule) *Method {
 }
 
 // Do returns the encoded reply to a leg, which must not be changed. It ends with the context, even if the call goes on for others.
-// The call returns the encoded reply to a request. It may get a copy of this one, on another goroutine, and must be safe for
-// concurrent use. An error is a status, which others may get as well.
+// The call returns the encoded reply to a request: this one, or a copy of it on another goroutine; it must be safe for concurrent
+// use. An error is a status, which others may get as well.
 func (m *Method) Do(
 	ctx context.Context, request proto.Message, call func(ctx context.Context, request proto.Message) ([]byte, error),
 ) ([]byte, error) {
@@ -126,18 +126,19 @@ func (m *Method) Do(
 func (m *Method) doAtOnce(
 	ctx context.Context, key Key, request proto.Message, call func(ctx context.Context, request proto.Message) ([]byte, error),
 ) ([]byte, error) {
-	began, leads := time.Now(), false
+	began := time.Now()
 
-	body, shared, err := m.atOnce.Do(ctx, callKey{key, m.cache.calls.writes.Load()}, func() ([]byte, error) {
-		leads = true
+	body, role, err := m.atOnce.Do(ctx, callKey{key, m.cache.calls.writes.Load()},
+		func() ([]byte, error) { return call(ctx, request) })
+	if role == singleflight.Led {
+		m.observe(Miss)
 
-		return call(ctx, request)
-	})
-	if !leads {
-		m.addCall(reqinfo.From(ctx), began)
+		return body, err
 	}
 
-	if shared {
+	m.addCall(reqinfo.From(ctx), began)
+
+	if role == singleflight.Shared {
 		m.observe(Collapsed)
 
 		return body, err
@@ -145,11 +146,7 @@ func (m *Method) doAtOnce(
 
 	m.observe(Miss)
 
-	if !leads {
-		err = problem.WithCause(status.FromContextError(err), err)
-	}
-
-	return body, err
+	return nil, problem.WithCause(status.FromContextError(err), err)
 }
 
 // addCall puts on the record of a leg that it has waited for the upstream.

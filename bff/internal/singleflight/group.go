@@ -24,9 +24,20 @@ type groupCall[V any] struct {
 	err   error
 }
 
-// Do makes the call, or waits for one with the same key, whose result is shared. If the context ends while it waits, the error is
-// that of the context, and not shared.
-func (g *Group[K, V]) Do(ctx context.Context, key K, call func() (V, error)) (value V, shared bool, err error) {
+// Role is what a caller has to do with a call.
+type Role int
+
+const (
+	// Led means that the caller has made the call.
+	Led Role = iota
+	// Shared means that it has the result of another caller.
+	Shared
+	// Left means that its context has ended while it waited, and the error is that of the context.
+	Left
+)
+
+// Do makes the call, or waits for one with the same key.
+func (g *Group[K, V]) Do(ctx context.Context, key K, call func() (V, error)) (value V, role Role, err error) {
 	g.mu.Lock()
 
 	c, known := g.calls[key]
@@ -41,7 +52,7 @@ func (g *Group[K, V]) Do(ctx context.Context, key K, call func() (V, error)) (va
 
 		value, err = g.lead(ctx, key, c, call)
 
-		return value, false, err
+		return value, Led, err
 	}
 
 	caller := c.Join(ctx)
@@ -55,26 +66,25 @@ func (g *Group[K, V]) Do(ctx context.Context, key K, call func() (V, error)) (va
 		g.mu.Unlock()
 
 		if left {
-			return value, false, ctx.Err()
+			return value, Left, ctx.Err()
 		}
 	}
 
 	if !caller.Leads() {
-		return c.value, true, c.err
+		return c.value, Shared, c.err
 	}
 
-	value, err = g.lead(ctx, key, c, func() (value V, err error) {
-		// It may have ended as well.
-		if err := ctx.Err(); err != nil {
-			return value, err
-		}
+	// It may have ended as well.
+	if role = Led; ctx.Err() != nil {
+		role, call = Left, func() (value V, err error) { return value, ctx.Err() }
+	}
 
-		return call()
-	})
+	value, err = g.lead(ctx, key, c, call)
 
-	return value, false, err
+	return value, role, err
 }
 
+// lead makes a call and publishes the result, or hands the call over.
 func (g *Group[K, V]) lead(ctx context.Context, key K, c *groupCall[V], call func() (V, error)) (value V, err error) {
 	err = ErrExited
 	defer func() {

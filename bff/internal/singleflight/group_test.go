@@ -26,13 +26,13 @@ type backend struct {
 }
 
 type result struct {
-	value  int
-	shared bool
-	err    error
+	value int
+	role  singleflight.Role
+	err   error
 }
 
 func (b *backend) do(ctx context.Context, key string) result {
-	value, shared, err := b.Do(ctx, key, func() (int, error) {
+	value, role, err := b.Do(ctx, key, func() (int, error) {
 		b.mu.Lock()
 		b.calls++
 		n := b.calls
@@ -46,7 +46,7 @@ func (b *backend) do(ctx context.Context, key string) result {
 		}
 	})
 
-	return result{value, shared, err}
+	return result{value, role, err}
 }
 
 // begin makes calls, one after the other, and returns what each gets.
@@ -78,12 +78,12 @@ func TestCallsAtOnceAreOne(t *testing.T) {
 				defer cancel()
 
 				for i, got := range b.begin(ctx, ctx, t.Context()) {
-					if got, want := <-got, (result{1, i > 0, failed}); got != want {
+					if got, want := <-got, (result{1, singleflight.Role(min(i, 1)), failed}); got != want {
 						t.Errorf("%d: got %v, want %v", i, got, want)
 					}
 				}
 
-				if got := b.do(ctx, "b"); got != (result{2, false, failed}) {
+				if got := b.do(ctx, "b"); got != (result{2, singleflight.Led, failed}) {
 					t.Errorf("the next one got %v", got)
 				}
 			})
@@ -137,7 +137,7 @@ func TestCallThatEndsBeforeItsContextIsHandedOver(t *testing.T) {
 
 		<-got[0]
 
-		if r := <-got[1]; r.value != 2 || r.shared {
+		if r := <-got[1]; r.value != 2 || r.role != singleflight.Led {
 			t.Errorf("got %v", r)
 		}
 	})
@@ -155,12 +155,14 @@ func TestCallIsNotMadeAnewForNobody(t *testing.T) {
 		cancel()
 
 		for i := range got {
-			if r := <-got[i]; status.Code(r.err) != codes.Canceled && !errors.Is(r.err, context.Canceled) {
+			r := <-got[i]
+			if i == 0 && (status.Code(r.err) != codes.Canceled || r.role != singleflight.Led) ||
+				i > 0 && (!errors.Is(r.err, context.Canceled) || r.role != singleflight.Left) {
 				t.Errorf("%d: got %v", i, r)
 			}
 		}
 
-		if r := b.do(t.Context(), "a"); r != (result{2, false, nil}) {
+		if r := b.do(t.Context(), "a"); r != (result{2, singleflight.Led, nil}) {
 			t.Errorf("then got %v", r)
 		}
 	})
@@ -189,7 +191,7 @@ func TestCallThatExits(t *testing.T) {
 
 				synctest.Wait()
 
-				if r := b.do(t.Context(), "a"); !errors.Is(r.err, singleflight.ErrExited) || !r.shared {
+				if r := b.do(t.Context(), "a"); !errors.Is(r.err, singleflight.ErrExited) || r.role != singleflight.Shared {
 					t.Errorf("got %v", r)
 				}
 

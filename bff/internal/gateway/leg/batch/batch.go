@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,7 +18,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
@@ -45,7 +43,6 @@ type layer struct {
 
 // method is what matters here of a method.
 type method struct {
-	rpc string
 	// readOnly reports whether it has no side effects.
 	readOnly bool
 	// many is nil if there is no method for many items.
@@ -72,7 +69,7 @@ func (l *layer) unary(
 		defer calls.forget()
 	}
 
-	call, ok := m.shared(ctx, req, reply, opts)
+	shared, ok := m.shared(ctx, req, reply, opts)
 	if !ok {
 		current.Leave()
 		defer current.Enter()
@@ -84,22 +81,15 @@ func (l *layer) unary(
 		return status.FromContextError(err).Err()
 	}
 
-	call.invoke = func(ctx context.Context, rpc string, req, reply proto.Message) error {
-		return next(ctx, rpc, req, reply, cc, encodedReply...)
-	}
+	shared.next, shared.cc = next, cc
 
-	raw, err := calls.do(ctx, key{layer: l, rpc: rpc, request: string(call.encoded)}, call)
+	raw, err := calls.do(ctx, key{layer: l, rpc: rpc, request: string(shared.encoded)}, &shared)
 	if err != nil {
 		return err
 	}
 
-	return passthrough.Deliver(rpc, raw, call.reply, passthrough.In(opts))
+	return passthrough.Deliver(rpc, raw, shared.reply, passthrough.In(opts))
 }
-
-// encodedReply are the options of the calls that are made.
-//
-//nolint:gochecknoglobals // Constant.
-var encodedReply = []grpc.CallOption{passthrough.Option()}
 
 // shared returns a call whose reply may be shared. It is not ok if the call is to be made as it is: because it has effects, or has
 // options or metadata of its own.
@@ -125,7 +115,7 @@ func (m *method) shared(ctx context.Context, req, reply any, opts []grpc.CallOpt
 func isOfCaller(option grpc.CallOption) bool {
 	_, generated := option.(grpc.StaticMethodCallOption)
 
-	return !generated && !passthrough.In([]grpc.CallOption{option})
+	return !generated && !passthrough.Is(option)
 }
 
 // method finds out about a method. One that is not linked into the program may have side effects.
@@ -136,18 +126,12 @@ func (l *layer) method(rpc string) *method {
 		return m
 	}
 
-	name := protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(rpc, "/"), "/", "."))
-
-	found, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
-	described, ok := found.(protoreflect.MethodDescriptor)
-
-	if err != nil || !ok {
-		return &method{rpc: rpc}
+	described, ok := schema.LinkedMethod(rpc)
+	if !ok {
+		return new(method)
 	}
 
-	options, _ := described.Options().(*descriptorpb.MethodOptions)
-	m := &method{rpc: rpc, many: policy.BatchOf(described)}
-	m.readOnly = options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS
+	m := &method{readOnly: schema.ReadOnly(described), many: policy.BatchOf(described)}
 
 	if m.many != nil {
 		m.manyRPC = schema.FullMethod(m.many.Method)

@@ -4,11 +4,13 @@ import (
 	"context"
 	"slices"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/internal/singleflight"
+	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
 // key identifies identical calls of a request.
@@ -41,29 +43,29 @@ type leg struct {
 	req, reply proto.Message
 	// encoded is the request.
 	encoded []byte
-	invoke  invoke
+	// next makes calls to the upstream, over cc.
+	next grpc.UnaryInvoker
+	cc   *grpc.ClientConn
 }
 
-// invoke makes a call of the method to the upstream. The reply may be encoded among the unknown fields of the message.
-type invoke func(ctx context.Context, rpc string, req, reply proto.Message) error
-
-// encoding returns the encoded reply of a call.
-func (i invoke) encoding(ctx context.Context, rpc string, req, reply proto.Message) ([]byte, error) {
+// call makes a call, and returns the encoded reply.
+func (l *leg) call(ctx context.Context, rpc string, req, reply proto.Message) ([]byte, error) {
 	proto.Reset(reply)
 
-	if err := i(ctx, rpc, req, reply); err != nil {
+	if err := l.next(ctx, rpc, req, reply, l.cc, encodedReply...); err != nil {
 		return nil, err
 	}
 
 	// What an interceptor of an embedding program replies, instead of the backend, has fields.
-	if unknown := reply.ProtoReflect().GetUnknown(); len(unknown) == proto.Size(reply) {
-		return slices.Clip([]byte(unknown)), nil
-	}
-
-	raw, err := proto.Marshal(reply)
+	raw, err := passthrough.Encoding(reply)
 	if err != nil {
 		return nil, status.Errorf(codes.Internal, "reply of %s: %v", rpc, err)
 	}
 
-	return raw, nil
+	return slices.Clip(raw), nil
 }
+
+// encodedReply are the options of the calls that are made.
+//
+//nolint:gochecknoglobals // Constant.
+var encodedReply = []grpc.CallOption{passthrough.Option()}

@@ -52,7 +52,7 @@ func callsOf(s *scope.Scope) *calls {
 
 // do returns the encoded reply to a request: that of an identical call, or of this one. The calling goroutine does not count
 // meanwhile.
-func (g *calls) do(ctx context.Context, k key, l leg) ([]byte, error) {
+func (g *calls) do(ctx context.Context, k key, l *leg) ([]byte, error) {
 	g.mu.Lock()
 	c, caller := g.join(ctx, k, l)
 	finished, b := c.finished, c.batch
@@ -96,7 +96,7 @@ func (g *calls) do(ctx context.Context, k key, l leg) ([]byte, error) {
 
 // join returns the identical call, or a new one, and the caller that waits for it. It is nil if there is nothing to wait for: the
 // call has finished, or the caller leads it. It needs the lock.
-func (g *calls) join(ctx context.Context, k key, l leg) (*call, *singleflight.Caller) {
+func (g *calls) join(ctx context.Context, k key, l *leg) (*call, *singleflight.Caller) {
 	if known := g.made[k]; known != nil {
 		if known.finished {
 			return known, nil
@@ -130,7 +130,7 @@ func (g *calls) join(ctx context.Context, k key, l leg) (*call, *singleflight.Ca
 }
 
 // lead makes the call that the caller was handed over: the batch, or one call alone.
-func (g *calls) lead(ctx context.Context, c *call, l leg) ([]byte, error) {
+func (g *calls) lead(ctx context.Context, c *call, l *leg) ([]byte, error) {
 	g.mu.Lock()
 	b := c.batch
 	g.mu.Unlock()
@@ -145,7 +145,7 @@ func (g *calls) lead(ctx context.Context, c *call, l leg) ([]byte, error) {
 }
 
 // single makes a call alone.
-func (g *calls) single(ctx context.Context, c *call, l leg) (raw []byte, err error) {
+func (g *calls) single(ctx context.Context, c *call, l *leg) (raw []byte, err error) {
 	err = singleflight.ErrExited
 	defer func() {
 		g.mu.Lock()
@@ -173,7 +173,7 @@ func (g *calls) single(ctx context.Context, c *call, l leg) (raw []byte, err err
 		return nil, status.FromContextError(err).Err()
 	}
 
-	return l.invoke.encoding(ctx, c.rpc, l.req, l.reply)
+	return l.call(ctx, c.rpc, l.req, l.reply)
 }
 
 // acquire waits for a slot.

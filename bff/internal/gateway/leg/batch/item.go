@@ -2,13 +2,13 @@ package batch
 
 import (
 	"encoding/binary"
-	"errors"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
 // item is what a request for a single item becomes in one for many.
@@ -29,21 +29,23 @@ func (m *method) item(request []byte) (it item, ok bool) {
 	var key []byte
 
 	byKey := m.many.Key != nil
-	ok = true
 
-	err := fields(request, func(number protowire.Number, kind protowire.Type, value []byte) {
-		i := slices.IndexFunc(m.many.Common, func(p policy.FieldPair) bool { return p.Single.Number() == number })
+	for field, err := range passthrough.Fields(request) {
+		i := slices.IndexFunc(m.many.Common, func(p policy.FieldPair) bool { return p.Single.Number() == field.Number })
 
 		switch {
+		case err != nil:
+			return item{}, false
 		case i >= 0:
-			it.common = append(protowire.AppendTag(it.common, m.many.Common[i].Other.Number(), kind), value...)
-		case byKey && number == m.many.Key.Number():
-			key = append(protowire.AppendTag(nil, m.many.Items.Number(), kind), value...)
+			it.common = append(protowire.AppendTag(it.common, m.many.Common[i].Other.Number(), field.Type), field.Value...)
+		case byKey && field.Number == m.many.Key.Number():
+			key = append(protowire.AppendTag(nil, m.many.Items.Number(), field.Type), field.Value...)
 		case byKey:
-			ok = false
+			return item{}, false
 		}
-	})
-	if err != nil || !ok || byKey && key == nil {
+	}
+
+	if byKey && key == nil {
 		return item{}, false
 	}
 
@@ -99,52 +101,28 @@ func (m *method) match(items []batchItem, results [][]byte) [][]byte {
 	return results
 }
 
-var errEncoding = errors.New("is not the encoding of a message")
-
-// fields calls the function for each field of an encoded message, with its value as it is encoded after the tag.
-func fields(raw []byte, visit func(number protowire.Number, kind protowire.Type, value []byte)) error {
-	for len(raw) > 0 {
-		number, kind, tag := protowire.ConsumeTag(raw)
-		if tag < 0 {
-			return errEncoding
-		}
-
-		size := protowire.ConsumeFieldValue(number, kind, raw[tag:])
-		if size < 0 {
-			return errEncoding
-		}
-
-		visit(number, kind, raw[tag:tag+size])
-
-		raw = raw[tag+size:]
-	}
-
-	return nil
-}
-
 // elements returns the encoded messages of a list, none of which is nil.
 func elements(raw []byte, list protowire.Number) ([][]byte, error) {
 	var out [][]byte
 
-	err := fields(raw, func(number protowire.Number, kind protowire.Type, value []byte) {
-		if number != list || kind != protowire.BytesType {
-			return
+	for element, err := range passthrough.Values(raw, list) {
+		if err != nil {
+			return nil, err
 		}
 
-		element, _ := protowire.ConsumeBytes(value)
 		out = append(out, slices.Clip(element))
-	})
+	}
 
-	return out, err
+	return out, nil
 }
 
 // scalar returns a text that is the same for the same value of a field, and whether the field is in the encoded message.
 func scalar(raw []byte, field protoreflect.FieldDescriptor) (text string, set bool) {
-	_ = fields(raw, func(number protowire.Number, kind protowire.Type, value []byte) {
-		if number == field.Number() {
-			text, set = plain(field.Kind(), kind, value), true
+	for found, err := range passthrough.Fields(raw) {
+		if err == nil && found.Number == field.Number() {
+			text, set = plain(field.Kind(), found.Type, found.Value), true
 		}
-	})
+	}
 
 	return text, set
 }

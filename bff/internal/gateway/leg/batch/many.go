@@ -119,7 +119,7 @@ func handOver(items []batchItem) {
 
 // many makes the call of a batch for one of its callers, and returns the encoded reply to that one. It is not ok if the own call of
 // the caller is to be made alone.
-func (g *calls) many(ctx context.Context, b *batch, own *call, l leg) (raw []byte, ok bool, err error) {
+func (g *calls) many(ctx context.Context, b *batch, own *call, l *leg) (raw []byte, ok bool, err error) {
 	items := g.awaited(b, own)
 	if len(items) == 1 {
 		return nil, false, nil
@@ -191,7 +191,7 @@ func (g *calls) settle(
 }
 
 // many makes the call for many items, and returns the encoded reply for each. It is nil for an item that the reply does not have.
-func (l leg) many(ctx context.Context, g *calls, items []batchItem) ([][]byte, error) {
+func (l *leg) many(ctx context.Context, g *calls, items []batchItem) ([][]byte, error) {
 	if err := g.acquire(ctx); err != nil {
 		return nil, err
 	}
@@ -209,7 +209,7 @@ func (l leg) many(ctx context.Context, g *calls, items []batchItem) ([][]byte, e
 		return nil, status.Errorf(codes.Internal, "request of %s: %v", m.manyRPC, err)
 	}
 
-	raw, err := l.invoke.encoding(ctx, m.manyRPC, request, m.manyReply.New().Interface())
+	raw, err := l.call(ctx, m.manyRPC, request, m.manyReply.New().Interface())
 	if err != nil {
 		return nil, err
 	}
