@@ -38,8 +38,8 @@ type call struct {
 	recorded, ended sync.Once
 }
 
-// options returns the caller's options, with one that gets the header of the reply, and where the header is when the call has ended:
-// nil if there was none.
+// options returns the caller's options, with one that gets the header of the reply, and where the header is when the call has
+// ended: nil if there was none.
 func (c *call) options(callers []grpc.CallOption) ([]grpc.CallOption, *metadata.MD) {
 	if header := headerOf(callers); header != nil {
 		return callers, header
