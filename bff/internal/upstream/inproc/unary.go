@@ -28,7 +28,8 @@ type call struct {
 	context.Context //nolint:containedctx // It is a context itself. It is that of the caller, whose values are hidden.
 
 	method string
-	// values are those that the implementation sees, and program those of an embedding program's middleware, which may be nil.
+	record *reqinfo.Record
+	// values are others that the implementation sees, and program those of an embedding program's middleware, which may be nil.
 	values  context.Context //nolint:containedctx // It has the values of a context.
 	program interface{ Value(key any) any }
 
@@ -74,9 +75,8 @@ func (c *Channel) invoke(ctx context.Context, name string, req, reply any, opts 
 	}
 
 	rec := reqinfo.From(ctx)
-	x := &call{Context: ctx, method: name, program: rec.Values, done: make(chan struct{}), err: errExited}
-	x.values = grpc.NewContextWithServerTransportStream(
-		metadata.NewIncomingContext(reqinfo.NewContext(peerContext, rec), c.metadata(rec)), x)
+	x := &call{Context: ctx, method: name, record: rec, program: rec.Values, done: make(chan struct{}), err: errExited}
+	x.values = grpc.NewContextWithServerTransportStream(metadata.NewIncomingContext(peerContext, c.metadata(rec)), x)
 
 	x.scope = scope.New(false)
 
@@ -137,6 +137,10 @@ func (x *call) deliverMetadata(opts []grpc.CallOption) {
 
 // Value returns what the implementation may see.
 func (x *call) Value(key any) any {
+	if reqinfo.IsKey(key) {
+		return x.record
+	}
+
 	if value := x.scope.Value(key); value != nil {
 		return value
 	}
