@@ -241,7 +241,7 @@ func startOverProducts(
 		}
 	}
 
-	gatewaytest.Unlimited(&cfg)
+	patient(&cfg)
 
 	// On a busy machine a goroutine may not get its turn for a while, in which it looks as if it did something else.
 	ctx := testhook.With(t.Context(), func(h *testhook.Hooks) { h.BatchQuiet = time.Minute })

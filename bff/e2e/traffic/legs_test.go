@@ -26,10 +26,10 @@ const (
 // legRPCs are what a dashboard calls.
 var legRPCs = []string{gatewaytest.RPCGetUser, gatewaytest.RPCListOrders, gatewaytest.RPCGetProfile}
 
-// patient gives dashboards all the time that a slow machine may need, and makes no second call beside a slow one.
+// patient gives pages and their legs all the time that a slow machine may need, and makes no second call beside a slow one.
 func patient(c *config.Config) {
 	gatewaytest.Unlimited(c)
-	gatewaytest.SetPolicy(c, "dashboard.v1.DashboardService.*", gatewaytest.Object{"timeout": "120s"})
+	gatewaytest.SetPolicy(c, "*", gatewaytest.Object{"timeout": "120s"})
 	gatewaytest.SetPolicy(c, getProfile, gatewaytest.Object{"retry": gatewaytest.Object{"max_attempts": 1}})
 }
 

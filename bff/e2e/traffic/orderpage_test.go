@@ -101,7 +101,7 @@ func startShop(t *testing.T, shop *shop) *gatewaytest.Site {
 	ctx := testhook.With(t.Context(), func(h *testhook.Hooks) { h.BatchQuiet = time.Minute })
 
 	s := gatewaytest.StartIn(ctx, t, func(c *config.Config) {
-		gatewaytest.Unlimited(c)
+		patient(c)
 
 		for name := range c.Upstreams {
 			c.Upstreams[name] = config.Upstream{Addresses: []string{b.Address}}

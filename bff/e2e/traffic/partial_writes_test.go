@@ -180,7 +180,7 @@ func startCheckout(t *testing.T, change func(*config.Config)) (*gatewaytest.Site
 		"order": {Addresses: []string{b.Address}}, "profile": {Addresses: []string{b.Address}},
 	}}
 
-	gatewaytest.Unlimited(&cfg)
+	patient(&cfg)
 
 	// Parts are missing although they were read before.
 	cfg.Cache.Disabled = true
