@@ -30,11 +30,13 @@ const legGrace = 5 * time.Millisecond
 type LegRule struct {
 	// Upstream is the name of the backend.
 	Upstream string
-	// RPC is the full method, and Reply what it returns.
-	RPC   string
-	Reply protoreflect.MessageDescriptor
-	// Cache is what the schema says. The zero value: only calls of the same caller at the same time share a reply.
+	// RPC is the full method.
+	RPC string
+	// Cache is what the schema says. The zero value: only calls of the same caller at the same time share a reply, and one of them
+	// makes it. The other fields do not matter then.
 	Cache policy.Cache
+	// Reply is what the method returns.
+	Reply protoreflect.MessageDescriptor
 	// Timeout is how long a call may take that is not bound to the time of one leg: a refresh, or one in place of a call that ran
 	// out of time before others did.
 	Timeout time.Duration

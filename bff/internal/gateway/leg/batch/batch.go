@@ -2,7 +2,8 @@
 // items become one for many where the policy of the method says how (portico.v1.Batch).
 //
 // This is for methods without side effects (idempotency_level NO_SIDE_EFFECTS), and within one request: no caller gets what was
-// fetched for another. A batch is sent as soon as no goroutine of the composite can add to it, which package scope knows.
+// fetched for another. A call, or a batch, is made by one of those who wait for it, and by another one if the context of that one
+// ends (package singleflight). A batch is sent as soon as no goroutine of the composite can add to it, which package scope knows.
 package batch
 
 import (
