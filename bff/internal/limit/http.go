@@ -32,7 +32,7 @@ func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			request := clientLimit.request(reqinfo.From(r.Context()))
 
-			d := namedDecision{Decision: l.clients.Allow(request, time.Now()), title: clientLimit.title}
+			d := namedDecision{Decision: l.clients.Allow(request, time.Now), title: clientLimit.title}
 			if d.Allowed {
 				next.ServeHTTP(w, r)
 				return

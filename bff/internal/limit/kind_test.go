@@ -40,16 +40,16 @@ func TestFloodOfSlowBucketsLeavesABusyKeyLimited(t *testing.T) {
 
 			m, now := limit.NewMemory(maxKeys), time.Now()
 
-			for m.Allow(one(key("busy"), fast.rate), now).Allowed {
+			for m.Allow(one(key("busy"), fast.rate), timeIs(now)).Allowed {
 			}
 
 			for _, slow := range rates[i+1:] {
 				for n := range flood {
-					m.Allow(one(key(slow.name+strconv.Itoa(n)), slow.rate), now)
+					m.Allow(one(key(slow.name+strconv.Itoa(n)), slow.rate), timeIs(now))
 				}
 			}
 
-			if m.Allow(one(key("busy"), fast.rate), now).Allowed {
+			if m.Allow(one(key("busy"), fast.rate), timeIs(now)).Allowed {
 				t.Error("the flood has reset the bucket of the busy key")
 			}
 

@@ -30,8 +30,9 @@ func NewMemory(maxKeys int) *Memory {
 	}
 }
 
-// Allow decides on a request with a single limit, at the time now.
-func (m *Memory) Allow(request Request, now time.Time) Decision {
+// Allow decides on a request with a single limit, at the time now. It asks for the time while nobody else can use the bucket: a
+// goroutine that was held up with an older one would take the tokens that others have used since for more than there are.
+func (m *Memory) Allow(request Request, now func() time.Time) Decision {
 	id := m.identify(request.Key)
 	s := m.tables.of(request.Rate.kind()).set(id)
 
@@ -43,7 +44,7 @@ func (m *Memory) Allow(request Request, now time.Time) Decision {
 		state = found.state
 	}
 
-	decision, next := m.decide(&request, state, now)
+	decision, next := m.decide(&request, state, now())
 	if decision.Allowed {
 		s.put(found, id, next)
 	}
@@ -58,12 +59,10 @@ func (m *Memory) Take(_ context.Context, requests []Request) ([]Decision, error)
 
 // take fills the decisions, one for each request, and returns them.
 func (m *Memory) take(decisions []Decision, requests []Request) []Decision {
-	now := time.Now()
-
 	if len(requests) == 1 {
-		decisions[0] = m.Allow(requests[0], now)
+		decisions[0] = m.Allow(requests[0], time.Now)
 	} else {
-		m.takeAll(requests, decisions, now)
+		m.takeAll(requests, decisions)
 	}
 
 	return decisions
@@ -79,7 +78,7 @@ type charge struct {
 // inlineCapacity is for how many limits of a route there is room without an allocation.
 const inlineCapacity = 4
 
-func (m *Memory) takeAll(requests []Request, decisions []Decision, now time.Time) {
+func (m *Memory) takeAll(requests []Request, decisions []Decision) {
 	var (
 		inlineCharges [inlineCapacity]charge
 		inlineSets    [inlineCapacity]*set
@@ -96,6 +95,7 @@ func (m *Memory) takeAll(requests []Request, decisions []Decision, now time.Time
 	sets = lock(sets)
 	defer unlock(sets)
 
+	now := time.Now()
 	allowed := true
 
 	for i := range requests {

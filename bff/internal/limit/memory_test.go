@@ -22,6 +22,49 @@ func one(key limit.Key, rate limit.Rate) limit.Request {
 	return limit.Request{Key: key, Rate: rate, Cost: 1}
 }
 
+// timeIs returns a clock that has stopped.
+func timeIs(t time.Time) func() time.Time { return func() time.Time { return t } }
+
+// Once, a request that was held up between asking for the time and its turn was refused, though the bucket was nearly full.
+func TestTimeIsThatOfTheTurn(t *testing.T) {
+	t.Parallel()
+
+	l := limit.NewMemory(100)
+	rate := limit.Rate{Requests: 1000, Per: time.Second}
+	start := time.Now()
+
+	var (
+		others sync.WaitGroup
+		turns  atomic.Int32
+	)
+
+	first := l.Allow(one(key("a"), rate), func() time.Time {
+		others.Go(func() {
+			l.Allow(one(key("a"), rate), func() time.Time {
+				turns.Add(1)
+
+				return start.Add(time.Minute)
+			})
+		})
+
+		for range 100 {
+			runtime.Gosched()
+		}
+
+		if turns.Load() != 0 {
+			t.Error("another request had its turn meanwhile")
+		}
+
+		return start
+	})
+
+	others.Wait()
+
+	if !first.Allowed || turns.Load() != 1 {
+		t.Errorf("got %+v; %d others", first, turns.Load())
+	}
+}
+
 func TestAllowSequence(t *testing.T) {
 	t.Parallel()
 
@@ -73,7 +116,7 @@ func TestAllowSequence(t *testing.T) {
 			start := time.Now().Add(time.Second)
 
 			for i, s := range tt.steps {
-				if diff := cmp.Diff(s.want, l.Allow(one(key("a"), tt.rate), start.Add(s.at))); diff != "" {
+				if diff := cmp.Diff(s.want, l.Allow(one(key("a"), tt.rate), timeIs(start.Add(s.at)))); diff != "" {
 					t.Errorf("step %d: %s", i, diff)
 				}
 			}
@@ -97,7 +140,7 @@ func TestNeverMoreThanBurstAndRate(t *testing.T) {
 		l, now, allowed, begin := limit.NewMemory(100), time.Now(), int64(0), time.Time{}
 
 		for range 5000 {
-			if l.Allow(one(key("a"), rate), now).Allowed {
+			if l.Allow(one(key("a"), rate), timeIs(now)).Allowed {
 				if allowed++; allowed == 1 {
 					begin = now
 				}
@@ -129,11 +172,11 @@ func TestFloodOfNewKeysLeavesABusyKeyLimited(t *testing.T) {
 			t.Parallel()
 
 			l, now := limit.NewMemory(maxKeys), time.Now()
-			for l.Allow(one(key("busy"), rate), now).Allowed {
+			for l.Allow(one(key("busy"), rate), timeIs(now)).Allowed {
 			}
 
 			for i := range 10 * maxKeys {
-				if !l.Allow(one(key(strconv.Itoa(i)), rate), now).Allowed {
+				if !l.Allow(one(key(strconv.Itoa(i)), rate), timeIs(now)).Allowed {
 					t.Fatalf("key %d was refused its first request", i)
 				}
 
@@ -142,7 +185,7 @@ func TestFloodOfNewKeysLeavesABusyKeyLimited(t *testing.T) {
 				}
 			}
 
-			if l.Allow(one(key("busy"), rate), now).Allowed {
+			if l.Allow(one(key("busy"), rate), timeIs(now)).Allowed {
 				t.Error("the flood has reset the bucket of the busy key")
 			}
 		})
@@ -158,7 +201,7 @@ func TestFullBucketsGiveWayFirst(t *testing.T) {
 	l, now := limit.NewMemory(maxKeys), time.Now()
 
 	for i := range maxKeys {
-		l.Allow(one(key("old"+strconv.Itoa(i)), rate), now)
+		l.Allow(one(key("old"+strconv.Itoa(i)), rate), timeIs(now))
 	}
 
 	now = now.Add(time.Minute) // All of them are full again.
@@ -166,13 +209,13 @@ func TestFullBucketsGiveWayFirst(t *testing.T) {
 	const live = maxKeys / 4
 
 	for i := range live {
-		l.Allow(one(key("new"+strconv.Itoa(i)), rate), now)
+		l.Allow(one(key("new"+strconv.Itoa(i)), rate), timeIs(now))
 	}
 
 	forgotten := 0
 
 	for i := range live {
-		if l.Allow(one(key("new"+strconv.Itoa(i)), rate), now).Allowed {
+		if l.Allow(one(key("new"+strconv.Itoa(i)), rate), timeIs(now)).Allowed {
 			forgotten++
 		}
 	}
@@ -201,7 +244,7 @@ func TestMillionKeysFitIn64MB(t *testing.T) { //nolint:paralleltest // It measur
 	l, now := limit.NewMemory(million), time.Now()
 
 	for i := range million {
-		l.Allow(one(key(strconv.Itoa(i)), limit.Rate{Requests: 1, Per: time.Hour}), now)
+		l.Allow(one(key(strconv.Itoa(i)), limit.Rate{Requests: 1, Per: time.Hour}), timeIs(now))
 	}
 
 	if took := heap() - before; took > most {
@@ -231,7 +274,7 @@ func TestConcurrentUse(t *testing.T) {
 	for range workers {
 		wg.Go(func() {
 			for i := range each {
-				if l.Allow(one(key(strconv.Itoa(i%keys)), rate), now).Allowed {
+				if l.Allow(one(key(strconv.Itoa(i%keys)), rate), timeIs(now)).Allowed {
 					allowed.Add(1)
 				}
 			}
@@ -263,7 +306,7 @@ func BenchmarkAllow(b *testing.B) {
 
 			for b.Loop() {
 				now = now.Add(time.Microsecond)
-				l.Allow(one(names[i%keys], rate), now)
+				l.Allow(one(names[i%keys], rate), timeIs(now))
 				i++
 			}
 		})
@@ -276,7 +319,7 @@ func BenchmarkAllow(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			k := key(strconv.FormatUint(rand.Uint64(), 10))
 			for pb.Next() {
-				l.Allow(one(k, limit.Rate{Requests: 50, Per: time.Second}), now)
+				l.Allow(one(k, limit.Rate{Requests: 50, Per: time.Second}), timeIs(now))
 			}
 		})
 	})

@@ -66,11 +66,11 @@ func TestLargestQuotaOfYesterday(t *testing.T) {
 
 	for day := range 3 {
 		at := now.Add(time.Duration(day) * limit.Day)
-		if d := m.Allow(r, at); !d.Allowed || d.Remaining != 0 {
+		if d := m.Allow(r, timeIs(at)); !d.Allowed || d.Remaining != 0 {
 			t.Errorf("day %d: %+v", day, d)
 		}
 
-		if d := m.Allow(one(r.Key, r.Rate), at); d.Allowed {
+		if d := m.Allow(one(r.Key, r.Rate), timeIs(at)); d.Allowed {
 			t.Errorf("day %d, second: %+v", day, d)
 		}
 	}
@@ -82,14 +82,14 @@ func TestClockSetBackCostsNoMoreThanTheQuota(t *testing.T) {
 	m, now := limit.NewMemory(100_000), time.Date(2030, time.May, 5, 0, 0, 1, 0, time.UTC)
 	r := one(key("a"), limit.Rate{Requests: 3, Daily: true})
 
-	m.Allow(r, now)
+	m.Allow(r, timeIs(now))
 
 	back := now.Add(-2 * time.Second)
-	if d := m.Allow(r, back); d.Allowed || d.Remaining != 0 || d.RetryAfter != time.Second {
+	if d := m.Allow(r, timeIs(back)); d.Allowed || d.Remaining != 0 || d.RetryAfter != time.Second {
 		t.Errorf("got %+v", d)
 	}
 
-	if d := m.Allow(r, now); !d.Allowed || d.Remaining != 1 {
+	if d := m.Allow(r, timeIs(now)); !d.Allowed || d.Remaining != 1 {
 		t.Errorf("got %+v", d)
 	}
 }
@@ -103,14 +103,14 @@ func TestFloodOfQuotasLeavesABusyKeyLimited(t *testing.T) {
 	rate := limit.Rate{Requests: 1, Per: time.Second, Burst: 5}
 	m, now := limit.NewMemory(maxKeys), time.Now()
 
-	for m.Allow(one(key("busy"), rate), now).Allowed {
+	for m.Allow(one(key("busy"), rate), timeIs(now)).Allowed {
 	}
 
 	for i := range 10 * maxKeys {
-		m.Allow(one(key(strconv.Itoa(i)), limit.Rate{Requests: 5, Daily: true}), now)
+		m.Allow(one(key(strconv.Itoa(i)), limit.Rate{Requests: 5, Daily: true}), timeIs(now))
 	}
 
-	if m.Allow(one(key("busy"), rate), now).Allowed {
+	if m.Allow(one(key("busy"), rate), timeIs(now)).Allowed {
 		t.Error("the flood has reset the bucket of the busy key")
 	}
 
