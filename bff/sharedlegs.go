@@ -22,7 +22,9 @@ func (c *Compiled) sharedLegs(responses *cache.Cache, upstream string) map[strin
 		for method := range schema.LinkedMethods() {
 			if schema.ReadOnly(method) && !method.IsStreamingClient() && !method.IsStreamingServer() {
 				rpc := schema.FullMethod(method)
-				shared[rpc] = responses.Method(cache.LegRule{Upstream: upstream, RPC: rpc})
+				shared[rpc] = responses.Method(cache.LegRule{
+					Upstream: upstream, RPC: rpc, Reply: method.Output(), Timeout: c.config.Server.RequestTimeout,
+				})
 			}
 		}
 	}

@@ -19,7 +19,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
-	"github.com/portico-gateway/portico/bff/internal/singleflight"
 )
 
 // legGrace is how long after its deadline a leg still waits for the result of the call, whose deadline may be the same. A composite
@@ -30,13 +29,11 @@ const legGrace = 5 * time.Millisecond
 type LegRule struct {
 	// Upstream is the name of the backend.
 	Upstream string
-	// RPC is the full method.
-	RPC string
-	// Cache is what the schema says. The zero value: only calls of the same caller at the same time share a reply, and one of them
-	// makes it. The other fields do not matter then.
-	Cache policy.Cache
-	// Reply is what the method returns.
+	// RPC is the full method, and Reply what it returns.
+	RPC   string
 	Reply protoreflect.MessageDescriptor
+	// Cache is what the schema says. The zero value: only calls of the same caller at the same time share a reply.
+	Cache policy.Cache
 	// Timeout is how long a call may take that is not bound to the time of one leg: a refresh, or one in place of a call that ran
 	// out of time before others did.
 	Timeout time.Duration
@@ -49,15 +46,6 @@ type Method struct {
 	upstream string
 	// reply is what tags look into. Nil: they do not.
 	reply protoreflect.MessageDescriptor
-	// atOnce are the calls of a method without a cache policy.
-	atOnce singleflight.Group[callKey, []byte]
-}
-
-// callKey is the key of a call, and how many writes had ended when it began: those after it may have changed the reply.
-type callKey struct {
-	Key
-
-	writes int64
 }
 
 // Method shares the replies of a method with the rules that routes have. Replies are shared by legs, not with requests to a route.
@@ -72,36 +60,32 @@ func (c *Cache) Method(rule LegRule) *Method {
 }
 
 // Do returns the encoded reply to a leg, which must not be changed. It ends with the context, even if the call goes on for others.
-// The call returns the encoded reply to a request: this one, or a copy of it on another goroutine; it must be safe for concurrent
-// use. An error is a status, which others may get as well.
+// The call returns the encoded reply to a request. It may get a copy of this one, on another goroutine, and must be safe for
+// concurrent use. An error is a status, which others may get as well.
 func (m *Method) Do(
 	ctx context.Context, request proto.Message, call func(ctx context.Context, request proto.Message) ([]byte, error),
 ) ([]byte, error) {
+	l := &legLookup{method: m, request: request, call: call}
 	rec := reqinfo.From(ctx)
 
-	forward := rec.Forward
+	l.forward = rec.Forward
 	if m.usesStore() {
-		forward = withoutConditions(forward)
+		l.forward = withoutConditions(rec.Forward)
 	}
 
-	key, err := m.key(rec, forward, request)
-	if err != nil {
-		// The call says what is wrong with the request.
-		m.observe(Bypass)
-		return call(ctx, request)
-	}
-
-	if !m.usesStore() && !m.policy.Public {
-		return m.doAtOnce(ctx, key, request, call)
-	}
-
-	l := &legLookup{method: m, request: request, call: call, forward: forward}
 	l.lookup = lookup{
-		sharing: &m.sharing, fetcher: l, ctx: ctx, rec: rec, key: key, arrived: m.cache.calls.now(), grace: legGrace,
+		sharing: &m.sharing, fetcher: l, ctx: ctx, rec: rec, arrived: m.cache.calls.now(), grace: legGrace,
 		control: m.controlOf(rec, rec.CacheControl),
 	}
 	// That is about the response of the composite.
 	l.control.onlyIfCached = false
+
+	var err error
+	if l.key, err = l.newKey(); err != nil {
+		// The call says what is wrong with the request.
+		m.observe(Bypass)
+		return call(ctx, request)
+	}
 
 	began := time.Now()
 	out := l.serve()
@@ -116,45 +100,13 @@ func (m *Method) Do(
 	case out.err == nil:
 		return out.response.body, out.response.err
 	case out.result == nil:
-		m.addCall(rec, began)
+		rec.AddUpstream(m.upstream)
+		rec.AddCall(reqinfo.Call{Upstream: m.upstream, RPC: m.rpc, Took: time.Since(began)})
 
 		return nil, problem.WithCause(status.FromContextError(out.err), out.err)
 	default:
 		return nil, problem.WithCause(status.New(codes.Internal, "panic"), out.err)
 	}
-}
-
-// doAtOnce makes the call, or waits for that of another leg with the same key. The record of a leg has how long it has waited.
-func (m *Method) doAtOnce(
-	ctx context.Context, key Key, request proto.Message, call func(ctx context.Context, request proto.Message) ([]byte, error),
-) ([]byte, error) {
-	began := time.Now()
-
-	body, role, err := m.atOnce.Do(ctx, callKey{key, m.cache.calls.writes.Load()},
-		func() ([]byte, error) { return call(ctx, request) })
-	if role == singleflight.Led {
-		m.observe(Miss)
-
-		return body, err
-	}
-
-	m.addCall(reqinfo.From(ctx), began)
-
-	if role == singleflight.Shared {
-		m.observe(Collapsed)
-
-		return body, err
-	}
-
-	m.observe(Miss)
-
-	return nil, problem.WithCause(status.FromContextError(err), err)
-}
-
-// addCall puts on the record of a leg that it has waited for the upstream.
-func (m *Method) addCall(rec *reqinfo.Record, began time.Time) {
-	rec.AddUpstream(m.upstream)
-	rec.AddCall(reqinfo.Call{Upstream: m.upstream, RPC: m.rpc, Start: began, Took: time.Since(began)})
 }
 
 // legLookup is a leg on its way through the cache.
@@ -178,21 +130,21 @@ var digests = sync.Pool{New: func() any { return new(digest.Buffer) }}
 // maxPooled is how large a buffer in the pool may be, in bytes.
 const maxPooled = 64 << 10
 
-// key names the call. What the backend gets is in it, but for the id of the request, the trace context and, in public scope, the
+// newKey names the call. What the backend gets is in it, but for the id of the request, the trace context and, in public scope, the
 // caller: of that only the tenant. The priority is in it, because an overloaded backend may be spared calls of a lower one.
-func (m *Method) key(rec *reqinfo.Record, forward map[string][]string, request proto.Message) (Key, error) {
+func (l *legLookup) newKey() (Key, error) {
 	buffer, _ := digests.Get().(*digest.Buffer)
 	d := (*buffer)[:0].
-		Texts("leg", m.upstream, m.rpc, rec.Principal.Tenant, strconv.Itoa(rec.Priority))
+		Texts("leg", l.method.upstream, l.rpc, l.rec.Principal.Tenant, strconv.Itoa(l.rec.Priority))
 
-	d = appendFields(d, forward)
+	d = appendFields(d, l.forward)
 
-	if !m.policy.Public {
-		d = appendCaller(d, rec)
+	if !l.policy.Public {
+		d = appendCaller(d, l.rec)
 	}
 
 	// It is the last, and does not need its length.
-	all, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(d, request)
+	all, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(d, l.request)
 	if err != nil {
 		return Key{}, err
 	}

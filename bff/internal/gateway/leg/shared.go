@@ -12,8 +12,8 @@ import (
 
 // Sharer gives several callers of a method the same reply. It is safe for concurrent use.
 type Sharer interface {
-	// Do returns the encoded reply to a request: that of another call, or of this one, which it makes with the request or, on
-	// another goroutine, with a copy of it. The reply is not changed.
+	// Do returns the encoded reply to a request: that of the call, which it may make with a copy of the request and on another
+	// goroutine, or that of another call. The reply is not changed.
 	Do(
 		ctx context.Context, request proto.Message, call func(ctx context.Context, request proto.Message) ([]byte, error),
 	) ([]byte, error)
@@ -39,17 +39,13 @@ func Shared(methods map[string]Sharer) grpc.UnaryClientInterceptor {
 			return invoke(ctx, method, req, reply, cc, opts...)
 		}
 
-		data, err := sharer.Do(ctx, request, func(ctx context.Context, sent proto.Message) ([]byte, error) {
-			own := message
-			if !encoded || sent != request {
-				own = new(emptypb.Empty)
-			}
-
-			if err := invoke(ctx, method, sent, own, cc, encodedReply...); err != nil {
+		data, err := sharer.Do(ctx, request, func(ctx context.Context, request proto.Message) ([]byte, error) {
+			var reply emptypb.Empty
+			if err := invoke(ctx, method, request, &reply, cc, encodedReply...); err != nil {
 				return nil, err
 			}
 
-			return own.ProtoReflect().GetUnknown(), nil
+			return reply.ProtoReflect().GetUnknown(), nil
 		})
 		if err != nil {
 			return err

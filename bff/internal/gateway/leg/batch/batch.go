@@ -3,7 +3,7 @@
 //
 // This is for methods without side effects (idempotency_level NO_SIDE_EFFECTS), and within one request: no caller gets what was
 // fetched for another. A call, or a batch, is made by one of those who wait for it, and by another one if the context of that one
-// ends (package singleflight). A batch is sent as soon as no goroutine of the composite can add to it, which package scope knows.
+// ends. A batch is sent as soon as no goroutine of the composite can add to it, which package scope knows.
 package batch
 
 import (

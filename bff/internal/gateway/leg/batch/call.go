@@ -9,7 +9,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/portico-gateway/portico/bff/internal/singleflight"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
@@ -23,7 +22,7 @@ type key struct {
 // call is one that all who make it wait for. It is guarded by the lock of calls, but for the result, which is not changed.
 type call struct {
 	key
-	singleflight.Call
+	callers
 
 	// batch is that which the call was put into. Nil: it is made alone, and fallback reports that this is because a batch has
 	// failed.

@@ -8,7 +8,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/portico-gateway/portico/bff/internal/singleflight"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 )
 
@@ -28,6 +27,9 @@ const (
 	// slots bounds the batches of a request, and the calls instead of one that has failed, that are made at the same time.
 	slots = 10
 )
+
+// errExited is what those get who wait for a call that has panicked, or ended its goroutine.
+var errExited = status.Error(codes.Internal, "the call has ended without a result")
 
 // calls are those of one scope. They are safe for concurrent use.
 type calls struct {
@@ -78,14 +80,14 @@ func (g *calls) do(ctx context.Context, k key, l *leg) ([]byte, error) {
 	}
 
 	select {
-	case <-caller.Woken():
+	case <-caller.woken:
 	case <-ctx.Done():
 		if g.leave(c, caller) {
 			return nil, status.FromContextError(ctx.Err()).Err()
 		}
 	}
 
-	if !caller.Leads() {
+	if !caller.leads {
 		g.scope.Woken()
 
 		return c.raw, c.err
@@ -96,13 +98,13 @@ func (g *calls) do(ctx context.Context, k key, l *leg) ([]byte, error) {
 
 // join returns the identical call, or a new one, and the caller that waits for it. It is nil if there is nothing to wait for: the
 // call has finished, or the caller leads it. It needs the lock.
-func (g *calls) join(ctx context.Context, k key, l *leg) (*call, *singleflight.Caller) {
+func (g *calls) join(ctx context.Context, k key, l *leg) (*call, *caller) {
 	if known := g.made[k]; known != nil {
 		if known.finished {
 			return known, nil
 		}
 
-		return known, known.Join(ctx)
+		return known, known.callers.join(ctx)
 	}
 
 	c := &call{key: k}
@@ -123,7 +125,7 @@ func (g *calls) join(ctx context.Context, k key, l *leg) (*call, *singleflight.C
 	}
 
 	// First, because the batch may be sent.
-	caller := c.Join(ctx)
+	caller := c.callers.join(ctx)
 	g.add(l.method, batchItem{it, c})
 
 	return c, caller
@@ -146,12 +148,12 @@ func (g *calls) lead(ctx context.Context, c *call, l *leg) ([]byte, error) {
 
 // single makes a call alone.
 func (g *calls) single(ctx context.Context, c *call, l *leg) (raw []byte, err error) {
-	err = singleflight.ErrExited
+	err = errExited
 	defer func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 
-		if singleflight.GaveUp(ctx, err) {
+		if gaveUp(ctx, err) {
 			g.handOver(c)
 			g.scope.Enter()
 
@@ -178,6 +180,10 @@ func (g *calls) single(ctx context.Context, c *call, l *leg) (raw []byte, err er
 
 // acquire waits for a slot.
 func (g *calls) acquire(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return status.FromContextError(err).Err()
+	}
+
 	select {
 	case g.slots <- struct{}{}:
 		return nil
@@ -189,15 +195,15 @@ func (g *calls) acquire(ctx context.Context) error {
 func (g *calls) release() { <-g.slots }
 
 // leave ends the wait of a caller. It reports false if the caller was woken.
-func (g *calls) leave(c *call, caller *singleflight.Caller) bool {
+func (g *calls) leave(c *call, caller *caller) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
-	if !c.Leave(caller) {
+	if !c.callers.leave(caller) {
 		return false
 	}
 
-	if c.Waiting() == 0 && !c.led {
+	if len(c.waiting) == 0 && !c.led {
 		g.drop(c)
 	}
 
@@ -208,7 +214,7 @@ func (g *calls) leave(c *call, caller *singleflight.Caller) bool {
 
 // handOver lets one of those who wait for a call make it, under the lock.
 func (g *calls) handOver(c *call) {
-	if c.led = singleflight.HandOver(&c.Call); !c.led {
+	if c.led = wakeNext(&c.callers); !c.led {
 		g.drop(c)
 	}
 }
@@ -225,14 +231,14 @@ func (g *calls) finish(c *call, raw []byte, err error) {
 	c.raw, c.err, c.finished = raw, err, true
 	g.keep(c)
 
-	woken := c.Waiting()
+	woken := len(c.waiting)
 	if c.led {
 		woken++
 	}
 
 	// Before they run, so that no batch is sent without what they are going to call.
 	g.scope.Wake(woken)
-	c.End()
+	c.callers.end()
 }
 
 // keep keeps a call for identical ones that are made later, if it may be.

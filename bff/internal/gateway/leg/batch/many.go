@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/portico-gateway/portico/bff/internal/singleflight"
 )
 
 // batchKey identifies the calls that can be put into one batch: those that agree in the fields that the requests have in common.
@@ -109,12 +108,12 @@ func (g *calls) send(b *batch) {
 }
 
 func handOver(items []batchItem) {
-	waiting := make([]*singleflight.Call, len(items))
+	waiting := make([]*callers, len(items))
 	for i, it := range items {
-		waiting[i] = &it.Call
+		waiting[i] = &it.callers
 	}
 
-	singleflight.HandOver(waiting...)
+	wakeNext(waiting...)
 }
 
 // many makes the call of a batch for one of its callers, and returns the encoded reply to that one. It is not ok if the own call of
@@ -127,7 +126,7 @@ func (g *calls) many(ctx context.Context, b *batch, own *call, l *leg) (raw []by
 
 	var replies [][]byte
 
-	err = singleflight.ErrExited
+	err = errExited
 	defer func() { raw, ok, err = g.settle(ctx, own, items, replies, err) }()
 
 	replies, err = l.many(ctx, g, items)
@@ -141,7 +140,7 @@ func (g *calls) awaited(b *batch, own *call) []batchItem {
 	defer g.mu.Unlock()
 
 	own.led = true
-	b.items = slices.DeleteFunc(b.items, func(it batchItem) bool { return it.Waiting() == 0 && !it.led })
+	b.items = slices.DeleteFunc(b.items, func(it batchItem) bool { return len(it.waiting) == 0 && !it.led })
 
 	if len(b.items) == 1 {
 		own.batch = nil
@@ -157,8 +156,8 @@ func (g *calls) settle(
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
-	if singleflight.GaveUp(ctx, err) {
-		if own.led = false; own.Waiting() == 0 {
+	if gaveUp(ctx, err) {
+		if own.led = false; len(own.waiting) == 0 {
 			g.drop(own)
 		}
 

@@ -20,6 +20,9 @@ func Stream(
 	current.Leave()
 	defer current.Enter()
 
+	// What was read before may be different after each message.
+	callsOf(current).forget()
+
 	stream, err := open(ctx, desc, cc, rpc, opts...)
 	if err != nil {
 		return nil, err
@@ -39,6 +42,7 @@ type counted struct {
 func (c counted) RecvMsg(m any) error {
 	c.scope.Leave()
 	defer c.scope.Enter()
+	defer callsOf(c.scope).forget()
 
 	return c.ClientStream.RecvMsg(m)
 }

@@ -29,6 +29,8 @@ func (s *Scope) Slots(n int) *Slots {
 // Slot is one that a goroutine holds, unless it waits for a batch.
 type Slot struct {
 	slots *Slots
+	// ctx is that of Acquire, which lasts as long as the goroutine may need the slot.
+	ctx context.Context //nolint:containedctx // See above.
 
 	mu sync.Mutex
 	// parked are the goroutines that wait for a batch: those of the context that carries the slot, which may be several.
@@ -50,7 +52,7 @@ func (s *Slots) Acquire(ctx context.Context) (context.Context, *Slot, error) {
 		return ctx, nil, err
 	}
 
-	slot := &Slot{slots: s, held: true}
+	slot := &Slot{slots: s, ctx: ctx, held: true}
 
 	return context.WithValue(ctx, slotKey{}, slot), slot, nil
 }
@@ -82,7 +84,7 @@ func (s *Slot) giveBack(change func()) {
 	}
 }
 
-// Resume waits for a slot, if Park has given one back, unless the context ends. One goroutine waits; others go on meanwhile.
+// Resume waits for a slot, if Park has given one back, unless the context of Acquire ends. One goroutine waits; others go on meanwhile.
 func Resume(ctx context.Context) {
 	s, ok := ctx.Value(slotKey{}).(*Slot)
 	if !ok {
@@ -99,7 +101,7 @@ func Resume(ctx context.Context) {
 		return
 	}
 
-	err := s.slots.acquire(ctx, false)
+	err := s.slots.acquire(s.ctx, false)
 
 	s.mu.Lock()
 	s.acquiring = false
