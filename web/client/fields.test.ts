@@ -33,6 +33,11 @@ test("only fields that exist can be selected", async (t) => {
   const fields: DashboardV1DashboardFields[] = ["user.userId"];
   const { data } = await client.GET("/v1/me/dashboard", { params: { query: { fields } } });
   assert.equal(data.user?.userId, undefined);
+  const constant = ["user.userId"] as const;
+  const own = await client.GET("/v1/me/dashboard", { params: { query: { fields: constant } } });
+  assert.equal(own.data.user?.userId, undefined);
+  // @ts-expect-error It is not selected.
+  assert.equal(own.data.profile, undefined);
   const all = await client.GET("/v1/me/dashboard", { params: { query: { fields: ["*"] } } });
   assert.equal(all.data.user?.userId, undefined);
 });

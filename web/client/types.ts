@@ -56,7 +56,7 @@ type ParametersWithKeys<Parameters> = {
   [Place in keyof Parameters]: Place extends "query" ? QueryWithKeys<Parameters[Place]> : Parameters[Place];
 };
 type QueryWithKeys<Query> = { [Name in keyof Query]: Name extends "fields" ? FieldsWithKeys<Query[Name]> : Query[Name] };
-type FieldsWithKeys<Fields> = Fields extends readonly (infer Listed extends string)[] ? FieldPath<Listed>[] : Fields;
+type FieldsWithKeys<Fields> = Fields extends readonly (infer Listed extends string)[] ? readonly FieldPath<Listed>[] : Fields;
 
 /** The options of openapi-fetch for an operation, with the types of files and of keys. */
 type InitOf<Operation, Init> = WithKeys<

@@ -35,9 +35,16 @@ func (p page) Template() string {
 	return p.Path + each(p.Legs[0].Params, func(name string) string { return "/{" + name + "}" })
 }
 
-// example is a path to try, with what it needs in capital letters.
+// example is a path to try, with what it needs in capital letters: in the path what the required call needs, else in the query.
 func (p page) example() string {
-	return p.Path + each(p.Legs[0].Params, func(name string) string { return "/" + strings.ToUpper(name) })
+	path := p.Path + each(p.Legs[0].Params, func(name string) string { return "/" + strings.ToUpper(name) })
+
+	query := each(p.Params()[len(p.Legs[0].Params):], func(name string) string { return "&" + name + "=" + strings.ToUpper(name) })
+	if query == "" {
+		return path
+	}
+
+	return path + "?" + query[1:]
 }
 
 // each returns the texts for the names of the fields, one after the other.

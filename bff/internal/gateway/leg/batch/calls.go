@@ -104,7 +104,7 @@ func (g *calls) join(ctx context.Context, k key, l *leg) (*call, *caller) {
 			return known, nil
 		}
 
-		return known, known.callers.join(ctx)
+		return known, known.join(ctx)
 	}
 
 	c := &call{key: k}
@@ -125,7 +125,7 @@ func (g *calls) join(ctx context.Context, k key, l *leg) (*call, *caller) {
 	}
 
 	// First, because the batch may be sent.
-	caller := c.callers.join(ctx)
+	caller := c.join(ctx)
 	g.add(l.method, batchItem{it, c})
 
 	return c, caller
@@ -199,7 +199,7 @@ func (g *calls) leave(c *call, caller *caller) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
-	if !c.callers.leave(caller) {
+	if !c.leave(caller) {
 		return false
 	}
 
@@ -238,7 +238,7 @@ func (g *calls) finish(c *call, raw []byte, err error) {
 
 	// Before they run, so that no batch is sent without what they are going to call.
 	g.scope.Wake(woken)
-	c.callers.end()
+	c.end()
 }
 
 // keep keeps a call for identical ones that are made later, if it may be.

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-
 )
 
 // batchKey identifies the calls that can be put into one batch: those that agree in the fields that the requests have in common.

@@ -84,7 +84,8 @@ func (s *Slot) giveBack(change func()) {
 	}
 }
 
-// Resume waits for a slot, if Park has given one back, unless the context of Acquire ends. One goroutine waits; others go on meanwhile.
+// Resume waits for a slot, if Park has given one back, unless the context of Acquire ends. One goroutine waits; others go on
+// meanwhile.
 func Resume(ctx context.Context) {
 	s, ok := ctx.Value(slotKey{}).(*Slot)
 	if !ok {
