@@ -171,7 +171,7 @@ func (f *fleet) configure(name string) (file string, err error) {
 	return file, nil
 }
 
-// makeCallers makes so many callers, of which the first is the user of the sample.
+// makeCallers makes count callers. The first is the user of the sample.
 func (f *fleet) makeCallers(count int) error {
 	f.keys = filepath.Join(f.dir, "jwks.json")
 

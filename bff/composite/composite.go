@@ -155,8 +155,7 @@ func (t *task) start(ctx context.Context, group *errgroup.Group, fork *scope.For
 
 	t.Context, t.group, t.fork = ctx, group, fork
 
-	t.fork.Add(&t.goroutine)
-	t.goroutine.Ready()
+	t.fork.Start(&t.goroutine)
 	t.group.Go(t.run)
 }
 

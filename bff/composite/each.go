@@ -29,7 +29,8 @@ func Each[T any](ctx context.Context, items []T, limit int, call func(ctx contex
 			break
 		}
 
-		goroutine := fork.Go()
+		goroutine := new(scope.Goroutine)
+		fork.Start(goroutine)
 
 		group.Go(func() error {
 			goroutine.Begin()

@@ -10,8 +10,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// skipUnasked skips the tasks whose field nobody asks for (AIP-157), unless another that runs comes after them. The others run with
-// the context, in which pages are parts of this one, and are filled completely.
+// skipUnasked skips the tasks for fields that are not asked for (AIP-157), unless another that runs comes after them. The others
+// run with the context, in which pages are parts of this one, and are filled completely.
 func skipUnasked(ctx context.Context, page proto.Message, tasks []task) context.Context {
 	asked := askedOf(ctx, page)
 	if asked == nil {

@@ -30,8 +30,8 @@ func NewMemory(maxKeys int) *Memory {
 	}
 }
 
-// Allow decides on a request with a single limit, at the time now. It asks for the time while nobody else can use the bucket: a
-// goroutine that was held up with an older one would take the tokens that others have used since for more than there are.
+// Allow decides on a request with a single limit. It reads the clock while it holds the lock of the bucket: with a time from before
+// the lock, a goroutine that had to wait would take the bucket for empty.
 func (m *Memory) Allow(request Request, now func() time.Time) Decision {
 	id := m.identify(request.Key)
 	s := m.tables.of(request.Rate.kind()).set(id)

@@ -57,7 +57,7 @@ func (p page) access() *porticov1.Access {
 	return &a
 }
 
-// owner returns who the page is for because the leg is for them alone, if the path has the variable. Nil: nobody in particular.
+// owner returns the owner that the leg requires, by the variable of the path. Nil: it requires none, or the path does not name it.
 func (l *leg) owner(path []param) *porticov1.Owner {
 	for _, one := range l.Params {
 		inPath := slices.ContainsFunc(path, func(other param) bool { return other.Name == one.Name })

@@ -11,12 +11,12 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// callers are those who wait for a call that another one makes, its leader, on the leader's goroutine and with its context. They
-// wait no longer than their own contexts last; a leader whose context ends hands the call over, so that it fails nobody else. What
-// golang.org/x/sync/singleflight does is like it, but for that and for the wait. It is guarded by the lock of calls.
+// callers wait for a call that another caller makes, its leader, on the leader's goroutine and with the leader's context. This
+// differs from golang.org/x/sync/singleflight in that a caller waits no longer than its own context lasts, and that a leader whose
+// context ends hands the call over, so that the others do not fail. It is guarded by the lock of calls.
 type callers struct{ waiting []*caller }
 
-// caller is one that waits.
+// caller waits for the call.
 type caller struct {
 	deadline time.Time
 	limited  bool
@@ -51,7 +51,7 @@ func (c *callers) end() {
 	c.waiting = nil
 }
 
-// wakeNext wakes the one of those who wait for the calls who has most time, and lets it lead. It reports false if nobody waits.
+// wakeNext makes the caller with the latest deadline the leader, and wakes it. It reports false if there is no caller.
 func wakeNext(calls ...*callers) bool {
 	var (
 		next *caller

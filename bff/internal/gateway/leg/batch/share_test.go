@@ -283,7 +283,7 @@ func TestBatchIsMadeAnewIfItsCallerLeaves(t *testing.T) {
 		}
 
 		if got := b.made(); !slices.Equal(got, []string{"GetMany /a,b,c", "GetMany /b,c"}) || len(b.ended) != 1 {
-			t.Errorf("made %q, of which these ended early: %v", got, b.ended)
+			t.Errorf("made %q; ended early: %v", got, b.ended)
 		}
 	})
 }

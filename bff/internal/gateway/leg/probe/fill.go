@@ -33,7 +33,7 @@ const (
 	pageToken = "page_token"
 )
 
-// IsMade reports whether the text of a field is, or has in it, what Made has made up, or what nobody has set.
+// IsMade reports whether the text of a field is not set, or contains a value that Made has made up.
 func IsMade(field protoreflect.FieldDescriptor, text string) bool {
 	if field.Kind() == protoreflect.StringKind {
 		return text == "" || strings.Contains(text, made)

@@ -22,62 +22,35 @@ func (s *Scope) Fork() *Fork {
 	return f
 }
 
-// Goroutine is one of a fork. It counts from Ready to End, and may be nil.
+// Goroutine is one of a fork. It counts from Start to End. The zero value does not count.
 type Goroutine struct {
 	fork  *Fork
-	state atomic.Int32
+	begun bool
 }
 
-const (
-	waiting int32 = iota
-	ready
-	running
-	ended
-)
-
-// Add adds a goroutine, before Wait.
-func (f *Fork) Add(g *Goroutine) {
+// Start counts a goroutine that is about to run: before Wait, or by one of the fork that has not ended.
+func (f *Fork) Start(g *Goroutine) {
 	if f == nil {
 		return
 	}
 
-	f.left.Add(1)
-
 	g.fork = f
+
+	f.left.Add(1)
+	f.scope.Wake(1)
 }
 
-// Go adds a goroutine that is ready.
-func (f *Fork) Go() *Goroutine {
-	if f == nil {
-		return nil
-	}
-
-	g := new(Goroutine)
-	f.Add(g)
-	g.Ready()
-
-	return g
-}
-
-func (g *Goroutine) counts() bool { return g != nil && g.fork != nil }
-
-// Ready says that the goroutine can make calls. The one that lets it run calls it, once, before it ends or waits itself.
-func (g *Goroutine) Ready() {
-	if g.counts() && g.state.CompareAndSwap(waiting, ready) {
-		g.fork.scope.Wake(1)
-	}
-}
-
-// Begin says that the goroutine runs.
+// Begin says that the goroutine runs. It calls this itself, like End.
 func (g *Goroutine) Begin() {
-	if g.counts() && g.state.CompareAndSwap(ready, running) {
+	if g.fork != nil && !g.begun {
+		g.begun = true
 		g.fork.scope.Woken()
 	}
 }
 
 // End says that the goroutine has ended. If it was the last one, the one that waits counts in its place.
 func (g *Goroutine) End() {
-	if !g.counts() {
+	if g.fork == nil {
 		return
 	}
 
@@ -87,9 +60,7 @@ func (g *Goroutine) End() {
 		g.fork.scope.Wake(1)
 	}
 
-	if g.state.Swap(ended) != waiting {
-		g.fork.scope.Leave()
-	}
+	g.fork.scope.Leave()
 }
 
 // Wait waits with the function, which must return when all goroutines have ended. The calling goroutine does not count meanwhile.

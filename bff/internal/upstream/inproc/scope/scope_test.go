@@ -71,9 +71,8 @@ func TestNoScope(t *testing.T) {
 	s.Leave()
 
 	fork := s.Fork()
-	g := fork.Go()
-	fork.Add(&scope.Goroutine{})
-	g.Ready()
+	g := new(scope.Goroutine)
+	fork.Start(g)
 	g.Begin()
 	g.End()
 
