@@ -152,8 +152,8 @@ func (o options) gatewayConfig(cfg config.Config) (gateway.Config, error) {
 		Settings:   cfg,
 		Rules:      o.rules,
 		Composites: len(o.composites) > 0,
-		MuxOptions: o.muxOptions,
-		Vary:       append([]string{cfg.Auth.APIKeys.Header}, cfg.Headers.Request...),
+		MuxOptions: o.muxOptions, Interceptors: len(o.dialOptions) > 0,
+		Vary: append([]string{cfg.Auth.APIKeys.Header}, cfg.Headers.Request...),
 	}
 
 	if a := o.authenticator; a != nil {

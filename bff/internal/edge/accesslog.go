@@ -10,12 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5/middleware"
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/composite"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // Metrics counts requests. Its methods must be safe for concurrent use and not block.
@@ -39,9 +39,10 @@ func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Han
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ended := metrics.RequestStarted()
 
-			tracked, ok := w.(middleware.WrapResponseWriter)
+			tracked, ok := w.(*response.Writer)
 			if !ok {
-				tracked = middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+				wrapped := response.New(w, r, nil)
+				tracked = &wrapped
 			}
 
 			panicked := true
@@ -63,7 +64,7 @@ func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Han
 					metrics.ObserveMissing(rec.RPC, part.Name, problem.From(part.Cause).GRPCCode())
 				}
 
-				lines.write(r, rec, status, tracked.BytesWritten(), took)
+				lines.write(r, rec, status, tracked.Size(), took)
 			}()
 
 			next.ServeHTTP(tracked, r)

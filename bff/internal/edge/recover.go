@@ -8,21 +8,32 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/go-chi/chi/v5/middleware"
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
+
+// exchange is what every request needs, in one piece of memory.
+type exchange struct {
+	context reqinfo.Context
+	request http.Request
+	writer  response.Writer
+}
 
 // Recover makes the record of the request and responds to a panic with a 500. If the response has begun already, the connection is
 // aborted, so that the client sees that the response is incomplete.
 func Recover(logger *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			rec := &reqinfo.Record{Start: time.Now()}
-			r = r.WithContext(reqinfo.NewContext(r.Context(), rec))
-			tracked := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+			x := &exchange{}
+			x.context.Begin(r.Context(), time.Now())
+			x.request = *r.WithContext(&x.context)
+			r = &x.request
+			rec := &x.context.Record
+			x.writer = response.New(w, r, nil)
+			tracked := &x.writer
 
 			defer func() {
 				v := recover()
@@ -46,6 +57,7 @@ func Recover(logger *slog.Logger) func(http.Handler) http.Handler {
 			}()
 
 			next.ServeHTTP(tracked, r)
+			tracked.Finish()
 		})
 	}
 }

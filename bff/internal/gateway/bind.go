@@ -75,6 +75,7 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 			bound.mux, bound.handler, bound.responseHeader = mux, p.handler, config.ResponseHeader
 			bound.defaultTranslation = len(config.MuxOptions) == 0
 			bound.ownWriter = rewrites(mux)
+			bound.ownContext = bound.defaultTranslation && !config.Interceptors && !bound.ServerStream && !bound.ClientStream
 			bound.wholeMessage = bound.defaultTranslation && bound.isWholeMessage()
 			bound.passThrough = bound.wholeMessage && len(bound.readFields()) == 0
 			bound.pages = pagesOf(bound.Route, config.Settings.JSON)
@@ -140,6 +141,10 @@ func VerifyUnary(
 
 	if x == nil {
 		return invoke(ctx, method, req, reply, cc, opts...)
+	}
+
+	if x.route.ownContext {
+		ctx = x.Context
 	}
 
 	if err := x.complete(ctx, req); err != nil {

@@ -35,6 +35,8 @@ type Route struct {
 	defaultTranslation, wholeMessage, passThrough bool
 	// ownWriter reports that messages reach the codec by way of intoBuffer.
 	ownWriter bool
+	// ownContext reports that calls have the context of the request itself, rather than what the generated handler derives from it.
+	ownContext bool
 }
 
 // API is what the registrations of a gateway make of it.

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -55,10 +54,14 @@ func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Hand
 				end, rec.Reserved = end.Add(-reqinfo.Reserve(time.Until(end))), true
 			}
 
-			ctx, cancel := context.WithDeadline(r.Context(), end)
+			ctx, cancel := reqinfo.WithDeadline(r.Context(), end)
 			defer cancel()
 
-			next.ServeHTTP(w, r.WithContext(ctx))
+			if ctx != r.Context() {
+				r = r.WithContext(ctx)
+			}
+
+			next.ServeHTTP(w, r)
 		})
 	}
 }

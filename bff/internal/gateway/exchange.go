@@ -20,6 +20,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // exchange is a request and its response on their way through a generated handler, which makes the call and writes the response.
@@ -34,6 +35,10 @@ type exchange struct {
 	// request is what the client sent, w what the handler writes to.
 	request *http.Request
 	w       http.ResponseWriter
+	// message is w, if the response is a single message.
+	message messageWriter
+	// handed is what the handler gets of the request.
+	handed http.Request
 	// handlerParams are the path variables for the handler.
 	handlerParams map[string]string
 	// customMarshaler reports that an embedding program's marshaler reads the body, in the handler.
@@ -65,6 +70,16 @@ func exchangeFrom(ctx context.Context) (*exchange, bool) {
 	return x, ok
 }
 
+// Done implements context.Context. Generated code derives a context from it that it can cancel. For a single reply, nothing waits for
+// that: the call is made with the request's own (VerifyUnary). Without a channel, deriving it costs little.
+func (x *exchange) Done() <-chan struct{} {
+	if x.route.ownContext {
+		return nil
+	}
+
+	return x.Context.Done()
+}
+
 // Value implements context.Context.
 func (x *exchange) Value(key any) any {
 	if key == (exchangeKey{}) {
@@ -82,6 +97,8 @@ var (
 
 // invoke calls the generated handler.
 func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
+	success := int(r.Policy.Effective.GetResponse().GetStatus())
+
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			params := r.binding.Path(pathParams(req))
@@ -89,12 +106,19 @@ func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 			x := &exchange{Context: req.Context(), route: r, request: req, w: w, handlerParams: params, condition: c}
 			defer x.release()
 
+			if !r.ServerStream {
+				x.message.success = success
+				x.message.Writer = response.New(w, req, &x.message)
+				x.w = &x.message
+			}
+
 			if r.ClientStream {
 				x.Context, x.cancel = context.WithCancel(x.Context)
 				defer x.cancel()
 			}
 
-			handed := req.WithContext(x)
+			x.handed = *req.WithContext(x)
+			handed := &x.handed
 			// Not nil, so that it is not parsed.
 			handed.Form, handed.PostForm = noValues, noValues
 
@@ -106,7 +130,7 @@ func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 			switch x.customMarshaler = !r.readsJSON(req); {
 			case x.customMarshaler && r.needsCodec():
 				// An embedding program's marshaler would read it, but cannot here.
-				handleError(req.Context(), nil, nil, w, req, r.unsupported(req))
+				handleError(req.Context(), nil, nil, x.w, req, r.unsupported(req))
 				return
 			case x.customMarshaler && r.ClientStream:
 			case x.customMarshaler:
@@ -118,7 +142,7 @@ func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 				handed.Body = http.NoBody
 			}
 
-			next.ServeHTTP(w, handed)
+			next.ServeHTTP(x.w, handed)
 		})
 	}
 }

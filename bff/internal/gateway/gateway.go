@@ -59,6 +59,8 @@ type Config struct {
 	Draining context.Context //nolint:containedctx // It is the gateway's life, not a request's.
 	// MuxOptions change how the generated handlers translate. Options about routing have no effect.
 	MuxOptions []runtime.ServeMuxOption
+	// Interceptors reports that interceptors of an embedding program see calls, with the context of the generated handler.
+	Interceptors bool
 }
 
 // Gateway is the router. It is immutable and safe for concurrent use.
@@ -135,8 +137,8 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	cache     cached responses, and calls shared by requests at the same time
 //	compress  unless the response is a stream or a file
 //	idempotent stored responses to requests with a key
-//	status    that of the policy, or the frames of a stream
-//	invoke    hides path variables, query, headers and body from generated code
+//	stream    its frames
+//	invoke    hides path variables, query, headers and body from generated code; the status of the policy
 //	generated the handler: call (VerifyUnary: path variables, body, query, headers, condition, rules), response
 func guard(r *Route, config Config) runtime.HandlerFunc {
 	admit := func(next http.Handler) http.Handler { return next }
@@ -182,8 +184,6 @@ func (r *Route) responding(config Config) http.Handler {
 
 	if r.ServerStream {
 		handler = stream.Respond(r.streamed(config))(handler)
-	} else {
-		handler = withStatus(int(r.Policy.Effective.GetResponse().GetStatus()))(handler)
 	}
 
 	if p := r.Policy.Effective.GetIdempotency(); p != nil {

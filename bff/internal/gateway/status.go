@@ -7,22 +7,11 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// withStatus sets the status of a single message: that of the route's policy, or 304 if the client has it already.
-func withStatus(status int) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			message := &messageWriter{request: r, success: status}
-			message.Writer = response.New(w, message)
-			next.ServeHTTP(message, r)
-		})
-	}
-}
-
-// messageWriter is the writer of a response that is a single message.
+// messageWriter is the writer of a response that is a single message. It sets the status: that of the route's policy, or 304 if the
+// client has the response already.
 type messageWriter struct {
 	response.Writer
 
-	request *http.Request
 	// success replaces 200. Zero: it does not.
 	success int
 	// empty reports that the response has no body, whatever is written.
@@ -30,7 +19,7 @@ type messageWriter struct {
 }
 
 // BeforeHeader implements response.Hook.
-func (m *messageWriter) BeforeHeader(status int) int {
+func (m *messageWriter) BeforeHeader(r *http.Request, header http.Header, status int) int {
 	if status != http.StatusOK {
 		return status
 	}
@@ -39,13 +28,13 @@ func (m *messageWriter) BeforeHeader(status int) int {
 		status = m.success
 	}
 
-	if status == http.StatusOK && response.NotModified(m.Header(), m.request) {
+	if status == http.StatusOK && response.NotModified(header, r) {
 		status = http.StatusNotModified
 	}
 
 	if m.empty = status == http.StatusNotModified || policy.Bodyless(status); m.empty {
-		m.Header().Del("Content-Type")
-		m.Header().Del("Content-Length")
+		header.Del("Content-Type")
+		header.Del("Content-Length")
 	}
 
 	return status

@@ -16,30 +16,27 @@ import (
 // developers of clients, since it names backends and RPCs.
 func serverTiming(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		timed := &timingWriter{rec: reqinfo.From(r.Context())}
-		timed.Writer = response.New(w, timed)
+		timed, finish := response.With(w, r, timing{})
 		next.ServeHTTP(timed, r)
+		finish()
 	})
 }
 
-// timingWriter adds the times to the header before it is sent.
-type timingWriter struct {
-	response.Writer
-
-	rec *reqinfo.Record
-}
+// timing adds the times to the header before it is sent.
+type timing struct{}
 
 // BeforeHeader implements response.Hook.
-func (t *timingWriter) BeforeHeader(status int) int {
-	calls := t.rec.Calls()
-	metrics := append(make([]string, 0, 1+len(calls)), "total;dur="+milliseconds(time.Since(t.rec.Start)))
+func (timing) BeforeHeader(r *http.Request, header http.Header, status int) int {
+	rec := reqinfo.From(r.Context())
+	calls := rec.Calls()
+	metrics := append(make([]string, 0, 1+len(calls)), "total;dur="+milliseconds(time.Since(rec.Start)))
 
 	for _, call := range calls {
 		metrics = append(metrics, fmt.Sprintf("%s;desc=%q;dur=%s;start=%s",
-			call.Upstream, strings.TrimPrefix(call.RPC, "/"), milliseconds(call.Took), milliseconds(call.Start.Sub(t.rec.Start))))
+			call.Upstream, strings.TrimPrefix(call.RPC, "/"), milliseconds(call.Took), milliseconds(call.Start.Sub(rec.Start))))
 	}
 
-	t.Header().Set("Server-Timing", strings.Join(metrics, ", "))
+	header.Set("Server-Timing", strings.Join(metrics, ", "))
 
 	return status
 }

@@ -52,6 +52,10 @@ func weighted(element string) (value string, w Weight, ok bool) {
 // section 12.5.3). There are none if identity has more weight, or none is listed. The wildcard chooses none, since clients that
 // send it alone often mean no compression. If a coding is listed more than once, the first one counts.
 func Codings(acceptEncoding []string, offers ...string) []string {
+	if len(acceptEncoding) == 0 {
+		return nil
+	}
+
 	codings := append([]string{"identity"}, offers...)
 	weights, named := make([]Weight, len(codings)), make([]bool, len(codings))
 

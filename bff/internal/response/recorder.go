@@ -23,15 +23,15 @@ func Record(next http.ResponseWriter, limit int) *Recorder {
 	}
 
 	rec := &Recorder{limit: limit}
-	rec.Writer = New(next, rec)
+	rec.Writer = New(next, nil, rec)
 
 	return rec
 }
 
 // BeforeHeader implements Hook.
-func (rec *Recorder) BeforeHeader(status int) int {
+func (rec *Recorder) BeforeHeader(_ *http.Request, header http.Header, status int) int {
 	// Outer layers may change the header on its way out.
-	rec.sent = rec.Header().Clone()
+	rec.sent = header.Clone()
 	return status
 }
 

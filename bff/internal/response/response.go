@@ -11,25 +11,81 @@ import (
 
 // Hook changes a response before its header is sent.
 type Hook interface {
-	// BeforeHeader is called once, when the final response begins. It may change the header, and returns the status to send. It is
-	// not called for informational responses.
-	BeforeHeader(status int) int
+	// BeforeHeader is called once, when the final response to r begins. It may change the header, and returns the status to send.
+	// It is not called for informational responses.
+	BeforeHeader(r *http.Request, header http.Header, status int) int
 }
 
-// Writer passes a response on. Layers embed it and are its hook.
+// maxHooks is how many hooks a Writer has at most.
+const maxHooks = 6
+
+// Writer passes a response on, and counts it. A request has one, to which layers add their hooks; layers that also change the body
+// embed another. It is for the goroutine that serves the request.
 type Writer struct {
 	http.ResponseWriter
 
-	hook    Hook
-	status  int
-	flushed bool
+	hooks [maxHooks]hooked
+	count int
+
+	status, size int
+	flushed      bool
 }
 
-// New returns a Writer to next. hook may be nil.
-func New(next http.ResponseWriter, hook Hook) Writer { return Writer{ResponseWriter: next, hook: hook} }
+// hooked is a hook with its request.
+type hooked struct {
+	Hook
+
+	request *http.Request
+}
+
+// New returns a Writer of the response to r. hook may be nil.
+func New(next http.ResponseWriter, r *http.Request, hook Hook) Writer {
+	w := Writer{ResponseWriter: next}
+	if hook != nil {
+		w.add(r, hook)
+	}
+
+	return w
+}
+
+// Hooked is the writer of a layer that has added a hook.
+type Hooked interface {
+	http.ResponseWriter
+
+	// Flushed reports whether the handler has sent a part of the response before it returned.
+	Flushed() bool
+
+	add(r *http.Request, hook Hook) bool
+}
+
+// With returns a writer that calls the hook, before those that were added earlier: w itself if it is a Writer, or one around it.
+// finish must be called when the handler has returned.
+func With(w http.ResponseWriter, r *http.Request, hook Hook) (_ Hooked, finish func()) {
+	if known, ok := w.(Hooked); ok && known.add(r, hook) {
+		return known, func() {}
+	}
+
+	around := New(w, r, hook)
+
+	return &around, around.Finish
+}
+
+func (w *Writer) add(r *http.Request, hook Hook) bool {
+	if w.count == maxHooks {
+		return false
+	}
+
+	w.hooks[w.count] = hooked{hook, r}
+	w.count++
+
+	return true
+}
 
 // Status is the status of the final response. Zero: it has not begun.
 func (w *Writer) Status() int { return w.status }
+
+// Size is how many bytes of the body were written.
+func (w *Writer) Size() int { return w.size }
 
 // Flushed reports whether the handler has sent a part of the response before it returned.
 func (w *Writer) Flushed() bool { return w.flushed }
@@ -48,19 +104,25 @@ func (w *Writer) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// begin runs the hooks, the last one first.
 func (w *Writer) begin(status int) {
-	// Set first: the hook may fail.
+	// Set first: a hook may fail.
 	w.status = status
 
-	if w.hook != nil {
-		w.status = w.hook.BeforeHeader(status)
+	for i := w.count - 1; i >= 0; i-- {
+		hook := &w.hooks[i]
+		w.status = hook.BeforeHeader(hook.request, w.Header(), w.status)
 	}
 }
 
 // Write implements http.ResponseWriter.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
-	return w.ResponseWriter.Write(p)
+
+	n, err := w.ResponseWriter.Write(p)
+	w.size += n
+
+	return n, err
 }
 
 // FlushError is for http.ResponseController.
@@ -77,8 +139,8 @@ func (w *Writer) Flush() { _ = w.FlushError() }
 // Unwrap is for http.ResponseController.
 func (w *Writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Finish is called when the handler has returned. If it has not begun a response, the hook is called, but the header is left to the
-// server, so that outer layers see that nothing was written.
+// Finish is called when the handler has returned. If it has not begun a response, the hooks are called, but the header is left to
+// the server, so that outer layers see that nothing was written.
 func (w *Writer) Finish() {
 	if w.status == 0 {
 		w.begin(http.StatusOK)

@@ -20,9 +20,9 @@ type layer struct {
 	seen []int
 }
 
-func (l *layer) BeforeHeader(status int) int {
+func (l *layer) BeforeHeader(_ *http.Request, header http.Header, status int) int {
 	l.seen = append(l.seen, status)
-	l.Header().Set("X-Layer", "yes")
+	header.Set("X-Layer", "yes")
 
 	if status == http.StatusOK {
 		return http.StatusCreated
@@ -33,7 +33,7 @@ func (l *layer) BeforeHeader(status int) int {
 
 func wrap(next http.ResponseWriter) *layer {
 	l := &layer{}
-	l.Writer = response.New(next, l)
+	l.Writer = response.New(next, nil, l)
 
 	return l
 }

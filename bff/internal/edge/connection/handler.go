@@ -28,23 +28,22 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			return
 		}
 
-		closing := &closingWriter{guard: g, budget: budget}
-		closing.Writer = response.New(w, closing)
+		hooked, finish := response.With(w, r, closing{g})
 
 		if g.exhausted(budget) {
 			tooMany := problem.New(codes.ResourceExhausted, "too many requests were aborted on this connection")
-			problem.Write(closing, r, tooMany, nil)
+			problem.Write(hooked, r, tooMany, nil)
 
 			return
 		}
 
-		next.ServeHTTP(closing, r)
-		closing.Finish()
+		next.ServeHTTP(hooked, r)
+		finish()
 
 		switch {
 		case r.Context().Err() == nil:
 			budget.completed()
-		case !closing.Flushed(): // A client that has read the beginning of a stream may leave at any time.
+		case !hooked.Flushed(): // A client that has read the beginning of a stream may leave at any time.
 			budget.aborted()
 		}
 	})
@@ -64,17 +63,13 @@ func (g *Guard) closesAfter(b *abortBudget) bool {
 		g.config.MaxAbortedPerConnection > 0 && b.used()*half >= int64(g.config.MaxAbortedPerConnection)
 }
 
-// closingWriter decides as late as possible whether its response is the last one of the connection.
-type closingWriter struct {
-	response.Writer
+// closing decides as late as possible whether a response is the last one of its connection.
+type closing struct{ guard *Guard }
 
-	guard  *Guard
-	budget *abortBudget
-}
-
-func (w *closingWriter) BeforeHeader(status int) int {
-	if w.guard.closesAfter(w.budget) {
-		w.Header().Set("Connection", "close")
+// BeforeHeader implements response.Hook.
+func (c closing) BeforeHeader(r *http.Request, header http.Header, status int) int {
+	if c.guard.closesAfter(budgetOf(r.Context())) {
+		header.Set("Connection", "close")
 	}
 
 	return status

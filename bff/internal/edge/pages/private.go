@@ -12,17 +12,16 @@ import (
 // handler says about caching.
 func Private(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		private := &privateWriter{}
-		private.Writer = response.New(w, private)
-		next.ServeHTTP(private, r)
-		private.Finish()
+		w, finish := response.With(w, r, private{})
+		next.ServeHTTP(w, r)
+		finish()
 	})
 }
 
-type privateWriter struct{ response.Writer }
+type private struct{}
 
-func (w *privateWriter) BeforeHeader(status int) int {
-	header := w.Header()
+// BeforeHeader implements response.Hook.
+func (private) BeforeHeader(_ *http.Request, header http.Header, status int) int {
 	if caching := header["Cache-Control"]; !httpfield.Has(caching, "no-store") {
 		header.Set("Cache-Control", strings.TrimSuffix("private, "+strings.Join(caching, ", "), ", "))
 	}

@@ -32,9 +32,7 @@ func Responses(minBytes int) (func(http.Handler) http.Handler, error) {
 	return func(next http.Handler) http.Handler {
 		compressed := wrap(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			completed := &completion{request: r, minBytes: minBytes}
-			completed.Writer = response.New(w, completed)
-
+			completed, finish := response.With(w, r, completion(minBytes))
 			stripped := stripTags(r)
 			preferred := httpfield.Codings(r.Header[acceptEncoding], "gzip", "zstd")
 
@@ -53,7 +51,7 @@ func Responses(minBytes int) (func(http.Handler) http.Handler, error) {
 				compressed.ServeHTTP(completed, accepting(stripped, preferred))
 			}
 
-			completed.Finish()
+			finish()
 		})
 	}, nil
 }
@@ -99,31 +97,24 @@ func accepting(r *http.Request, codings []string) *http.Request {
 	return plain
 }
 
-// completion is the writer that gzhttp writes to. It completes the header before that is sent.
-type completion struct {
-	response.Writer
+// completion completes the header of a response that gzhttp may have compressed: it is compressed from this size on, in bytes.
+type completion int
 
-	request  *http.Request // As the client sent it.
-	minBytes int
-}
-
-// BeforeHeader implements response.Hook.
-func (c *completion) BeforeHeader(status int) int {
-	header := c.Header()
-
+// BeforeHeader implements response.Hook. The request is as the client sent it.
+func (c completion) BeforeHeader(r *http.Request, header http.Header, status int) int {
 	varyOnce(header)
 
 	if status == http.StatusNotModified {
-		restoreTag(header, c.request.Header.Values(ifNoneMatch))
+		restoreTag(header, r.Header.Values(ifNoneMatch))
 	}
 
-	if c.request.Method != http.MethodHead {
+	if r.Method != http.MethodHead {
 		return status
 	}
 
 	// It would be the length of the content without compression (RFC 9110, section 8.6).
 	if length, err := strconv.Atoi(header.Get(contentLength)); err == nil &&
-		length >= c.minBytes && header.Get(contentEncoding) == "" && compressible(header.Get(contentType)) {
+		length >= int(c) && header.Get(contentEncoding) == "" && compressible(header.Get(contentType)) {
 		header.Del(contentLength)
 	}
 
@@ -132,7 +123,11 @@ func (c *completion) BeforeHeader(status int) int {
 
 // varyOnce makes Vary list Accept-Encoding once. gzhttp always adds it, and a handler may have added or replaced it.
 func varyOnce(header http.Header) {
-	if fields := header[vary]; len(fields) == 1 && fields[0] == acceptEncoding {
+	switch fields := header[vary]; {
+	case len(fields) == 0:
+		header[vary] = acceptEncodingOnly
+		return
+	case len(fields) == 1 && fields[0] == acceptEncoding:
 		return
 	}
 
@@ -150,3 +145,6 @@ func varyOnce(header http.Header) {
 
 	header.Set(vary, strings.Join(names, ", "))
 }
+
+// acceptEncodingOnly is the usual value of Vary, and never changed.
+var acceptEncodingOnly = []string{acceptEncoding} //nolint:gochecknoglobals // Constant.
