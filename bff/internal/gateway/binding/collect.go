@@ -77,8 +77,21 @@ func (c *collector) collect() (violations []*protovalidate.Violation, more bool,
 
 // validate returns the violations, or any other error.
 func (c *collector) validate(options ...protovalidate.ValidationOption) ([]*protovalidate.Violation, error) {
-	err := c.validator.Validate(c.message, append(options, protovalidate.WithFilter(c))...)
-	if ended := c.ctx.Err(); ended != nil {
+	return violationsOf(c.ctx, c.validator.Validate(c.message, append(options, protovalidate.WithFilter(c))...))
+}
+
+// collectSmall is collect for a message of at most maxSmall bytes, which has no more fields, elements and entries than that. Most
+// requests are such, and valid, and that costs no memory.
+func collectSmall(
+	ctx context.Context, validator protovalidate.Validator, message proto.Message,
+) (violations []*protovalidate.Violation, more bool, err error) {
+	violations, err = violationsOf(ctx, validator.Validate(message))
+	return violations[:min(len(violations), MaxFaults)], len(violations) > MaxFaults, err
+}
+
+// violationsOf returns the violations that a validator has returned, or any other error.
+func violationsOf(ctx context.Context, err error) ([]*protovalidate.Violation, error) {
+	if ended := ctx.Err(); ended != nil {
 		return nil, ended
 	}
 

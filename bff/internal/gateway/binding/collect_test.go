@@ -174,6 +174,45 @@ func TestValidationEndsWithTheRequest(t *testing.T) {
 	}
 }
 
+// reads are valid requests as most are: small.
+func reads() map[string]proto.Message {
+	return map[string]proto.Message{
+		"GET /v1/orders/{order_id}":      &orderv1.GetOrderRequest{OrderId: "ord_1"},
+		"GET /v1/users/{user_id}/orders": &orderv1.ListOrdersRequest{UserId: "usr_1", PageSize: 20},
+	}
+}
+
+// It is not parallel, because it measures memory.
+func TestValidSmallMessagesCostNoMemory(t *testing.T) { //nolint:paralleltest // See above.
+	for route, m := range reads() {
+		b := checked(t, m, route)
+
+		if allocations := testing.AllocsPerRun(100, func() {
+			if err := b.Validate(t.Context(), m); err != nil {
+				t.Error(err)
+			}
+		}); allocations > 0 {
+			t.Errorf("%s: %v allocations", route, allocations)
+		}
+	}
+}
+
+func BenchmarkValidate(b *testing.B) {
+	for route, m := range reads() {
+		b.Run(route, func(b *testing.B) {
+			bound := checked(b, m, route)
+
+			b.ReportAllocs()
+
+			for b.Loop() {
+				if err := bound.Validate(b.Context(), m); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // Once, the names of parameters led as deep as they liked, until the stack overflowed.
 func TestQueryDepth(t *testing.T) {
 	t.Parallel()
