@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
 )
@@ -31,6 +32,13 @@ type call struct {
 	record   *reqinfo.Record
 	observer Observer
 
+	// request, conn and next are those of a call with a single reply; see send.
+	request any
+	conn    *grpc.ClientConn
+	next    grpc.UnaryInvoker
+	// attempts counts those of the call, unless it is hedged.
+	attempts balance.Attempts
+
 	// header is that of the reply, if the caller has not asked for it itself, and room is for its call options.
 	header metadata.MD
 	room   [4]grpc.CallOption
@@ -46,6 +54,11 @@ func (c *call) options(callers []grpc.CallOption) ([]grpc.CallOption, *metadata.
 	}
 
 	return append(append(c.room[:0], callers...), grpc.Header(&c.header)), &c.header
+}
+
+// send makes one call through gRPC, with gRPC's retries. It is the last layer of a call with a single reply.
+func (c *call) send(ctx context.Context, reply any, opts []grpc.CallOption) error {
+	return c.next(ctx, c.rpc, c.request, reply, c.conn, opts...)
 }
 
 // begin admits a call. The method may be nil. The caller must call end on the result.

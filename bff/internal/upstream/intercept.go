@@ -85,10 +85,9 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		defer func() { call.end(err) }()
 
 		opts, header := call.options(opts)
-		err = method.call(outgoing, call.isProbe, req, reply, opts,
-			func(ctx context.Context, reply any, opts []grpc.CallOption) error {
-				return next(ctx, rpc, req, reply, cc, opts...)
-			})
+		call.request, call.conn, call.next = req, cc, next
+
+		err = method.call(outgoing, call, reply, opts)
 		err = u.explainSize(rpc, err,
 			func(size int) bool { return size == encodedSize(req) }, func() bool { return *header != nil })
 

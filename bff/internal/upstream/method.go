@@ -10,6 +10,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema"
+	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
@@ -97,22 +98,22 @@ func hasKey(req proto.Message, key schema.FieldPath) bool {
 }
 
 // call makes a call, with retries and hedges as the policy allows. A call that is a breaker's probe is made once.
-func (m *method) call(ctx context.Context, probe bool, req, reply any, opts []grpc.CallOption, next invoke) error {
+func (m *method) call(ctx context.Context, c *call, reply any, opts []grpc.CallOption) error {
 	switch {
 	case !m.retries():
-		return next(ctx, reply, opts)
-	case probe || !m.repeatable(req):
-		return next(ctx, reply, append(slices.Clip(opts), once()))
+		return c.send(ctx, reply, opts)
+	case c.isProbe || !m.repeatable(c.request):
+		return c.send(ctx, reply, append(slices.Clip(opts), once()))
 	}
 
 	m.budget.earn()
 
 	if m.hedge == nil {
-		return m.retrier.call(ctx, reply, opts, next)
+		return m.retrier.call(c.attempts.Count(ctx), c, reply, opts)
 	}
 
 	return m.hedge.call(ctx, reply, opts, func(ctx context.Context, reply any, opts []grpc.CallOption) error {
-		return m.retrier.call(ctx, reply, opts, next)
+		return m.retrier.call(new(balance.Attempts).Count(ctx), c, reply, opts)
 	})
 }
 

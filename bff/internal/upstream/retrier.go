@@ -39,24 +39,23 @@ func newRetrier(retry *policy.Retry, budget *budget) *retrier {
 
 // call makes a call, with gRPC's retries, and retries it, one attempt at a time. All attempts together, including those of gRPC,
 // are at most MaxAttempts. The options get the header of the reply (see call.options). A nil retrier makes one call.
-func (r *retrier) call(ctx context.Context, reply any, opts []grpc.CallOption, next invoke) error {
+func (r *retrier) call(ctx *balance.Attempts, c *call, reply any, opts []grpc.CallOption) error {
 	if r == nil {
-		return next(ctx, reply, opts)
+		return c.send(ctx, reply, opts)
 	}
 
-	attempts := balance.CountAttempts(ctx)
 	header := headerOf(opts)
 
 	for made := 1; ; made++ {
 		*header = nil
 
-		err := next(attempts, reply, opts)
+		err := c.send(ctx, reply, opts)
 		if err == nil || ctx.Err() != nil || !r.retryable(status.Code(err), *header != nil) {
 			return err
 		}
 
 		// A backend that says when to try again is not shutting down.
-		if max(made, attempts.Ended()) >= r.retry.MaxAttempts || attempts.Pushback() {
+		if max(made, ctx.Ended()) >= r.retry.MaxAttempts || ctx.Pushback() {
 			return err
 		}
 

@@ -9,7 +9,7 @@ import (
 
 type attemptsKey struct{}
 
-// Attempts counts the attempts at calls whose context it is. It is safe for concurrent use.
+// Attempts is a context for a call that counts the attempts at it, including gRPC's own retries. It is safe for concurrent use.
 type Attempts struct {
 	context.Context //nolint:containedctx // It is a context itself.
 
@@ -17,8 +17,11 @@ type Attempts struct {
 	pushback atomic.Bool
 }
 
-// CountAttempts returns a context for calls that counts the attempts at them, including gRPC's own retries.
-func CountAttempts(ctx context.Context) *Attempts { return &Attempts{Context: ctx} }
+// Count makes a the context of a call, derived from ctx, and returns it. It is called once.
+func (a *Attempts) Count(ctx context.Context) *Attempts {
+	a.Context = ctx
+	return a
+}
 
 // Ended is how many attempts were sent and have ended.
 func (a *Attempts) Ended() int { return int(a.ended.Load()) }
@@ -35,7 +38,7 @@ func (a *Attempts) Value(key any) any {
 	return a.Context.Value(key)
 }
 
-// countAttempt counts an attempt at a call with this context, if it is one of CountAttempts.
+// countAttempt counts an attempt at a call with this context, if it is one that counts.
 func countAttempt(ctx context.Context, trailer metadata.MD) {
 	if a, ok := ctx.Value(attemptsKey{}).(*Attempts); ok {
 		a.pushback.Store(len(trailer["grpc-retry-pushback-ms"]) > 0)
