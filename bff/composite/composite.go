@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -52,19 +52,7 @@ func Run(ctx context.Context, page proto.Message, branches ...*Branch) error {
 
 	ctx = skipUnasked(ctx, page, tasks)
 
-	budget, cancel := withReserve(ctx)
-	defer cancel()
-
-	group, groupCtx := errgroup.WithContext(budget)
-	fork := scope.From(ctx).Fork()
-
-	for i := range tasks {
-		if len(tasks[i].after) == 0 {
-			tasks[i].start(groupCtx, group, fork)
-		}
-	}
-
-	if err := fork.Wait(group.Wait); err != nil {
+	if err := runAll(ctx, tasks); err != nil {
 		return blame(ctx, err)
 	}
 
@@ -78,14 +66,54 @@ func Run(ctx context.Context, page proto.Message, branches ...*Branch) error {
 	return to.put(tasks)
 }
 
+// group are the tasks of one run. It is like an errgroup.Group with a context, but that is also the one with the reserve.
+type group struct {
+	ctx    context.Context //nolint:containedctx // It is that of the run.
+	cancel context.CancelFunc
+	// fork counts the goroutines of the tasks among what can make calls, so that these are put into batches.
+	fork    *scope.Fork
+	running sync.WaitGroup
+
+	failed sync.Once
+	err    error
+}
+
+// runAll runs the tasks, each when those that it comes after have ended, and returns the first error that is fatal.
+func runAll(ctx context.Context, tasks []task) error {
+	g := &group{fork: scope.From(ctx).Fork()}
+
+	g.ctx, g.cancel = withReserve(ctx)
+	defer g.cancel()
+
+	for i := range tasks {
+		if len(tasks[i].after) == 0 {
+			tasks[i].start(g)
+		}
+	}
+
+	return g.fork.Wait(func() error {
+		g.running.Wait()
+
+		return g.err
+	})
+}
+
+// fail ends the run with the error, if it is one, unless another has.
+func (g *group) fail(err error) {
+	if err != nil {
+		g.failed.Do(func() {
+			g.err = err
+			g.cancel()
+		})
+	}
+}
+
 // task is a branch in one run. It is the context of its function.
 type task struct {
 	*Branch
 	context.Context //nolint:containedctx // It is a context itself.
 
-	group *errgroup.Group
-	// fork and goroutine count the task among what can make calls, so that these are put into batches.
-	fork      *scope.Fork
+	group     *group
 	goroutine scope.Goroutine
 
 	field protoreflect.FieldDescriptor
@@ -148,19 +176,21 @@ func tasksOf(to target, branches []*Branch) ([]task, error) {
 }
 
 // start runs the task on a goroutine of its own, unless it is skipped.
-func (t *task) start(ctx context.Context, group *errgroup.Group, fork *scope.Fork) {
+func (t *task) start(g *group) {
 	if t.skipped {
 		return
 	}
 
-	t.Context, t.group, t.fork = ctx, group, fork
+	t.Context, t.group = g.ctx, g
 
-	t.fork.Start(&t.goroutine)
-	t.group.Go(t.run)
+	g.fork.Start(&t.goroutine)
+	g.running.Add(1)
+
+	go t.run()
 }
 
-// run runs the branch, unless one that it comes after has failed. It returns an error that ends the run.
-func (t *task) run() error {
+// run runs the branch, unless one that it comes after has failed.
+func (t *task) run() {
 	defer t.end()
 
 	growStack()
@@ -172,8 +202,6 @@ func (t *task) run() error {
 		t.err = ErrExited
 		t.err = t.call(t)
 	}
-
-	return t.fatal()
 }
 
 // fatal returns the error of a branch without which there is no page, or about the code of any.
@@ -188,29 +216,28 @@ func (t *task) fatal() error {
 	}
 }
 
-// end starts the tasks that wait for this one alone or, if it has failed, all that come after it.
+// end starts the tasks that wait for this one alone or, if it has failed, all that come after it. It is deferred, since a function
+// may end its goroutine.
 func (t *task) end() {
-	if errors.Is(t.err, ErrExited) {
-		// errgroup takes the end of a goroutine for success.
-		t.group.Go(t.fatal)
-	}
+	t.group.fail(t.fatal())
 
 	for _, next := range t.next {
 		if t.err == nil && next.waits.Add(-1) == 0 || t.err != nil && next.failed.CompareAndSwap(nil, t) {
-			next.start(t.Context, t.group, t.fork)
+			next.start(t.group)
 		}
 	}
 
 	t.goroutine.End()
+	t.group.running.Done()
 }
 
-// withReserve brings the deadline of the context, if it has one, forward.
+// withReserve returns a context whose deadline is that of ctx, if it has one, brought forward.
 func withReserve(ctx context.Context) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		return context.WithDeadline(ctx, deadline.Add(-reserve))
 	}
 
-	return ctx, func() {}
+	return context.WithCancel(ctx)
 }
 
 // blame adds the error of the context to one that came of its end. A gRPC call reports that end as a status, which errors.Is
