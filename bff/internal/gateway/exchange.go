@@ -288,6 +288,10 @@ func (x *exchange) bindParameters(message proto.Message, faults binding.Faults) 
 
 // body reads the body, whose size is limited, unless it is in memory already. It must not be changed.
 func (x *exchange) body() ([]byte, error) {
+	if x.request.Body == http.NoBody {
+		return nil, nil
+	}
+
 	buffered, ok := x.request.Body.(*bufferedBody)
 	if !ok {
 		buffered = bufferBody(x.request.Body, x.request.ContentLength, reqinfo.From(x.request.Context()))
