@@ -66,6 +66,8 @@ type Binding struct {
 	update *update
 	// hasMask reports whether there is a field mask anywhere in the message.
 	hasMask bool
+	// small reports whether the message is, whatever the request.
+	small bool
 	// raw leads to the messages with a JSON form of their own that may hold what JSON cannot.
 	raw []schema.FieldPath
 	// names are those that query parameters may begin with.
@@ -81,7 +83,7 @@ type variable struct {
 
 // Compile checks a route against the request message of its RPC.
 func Compile(r schema.Route, config Config) (*Binding, error) {
-	b := &Binding{config: config, input: r.Descriptor.Input()}
+	b := &Binding{config: config, input: r.Descriptor.Input(), small: isSmall(r.Descriptor.Input())}
 
 	if faults := r.CheckFields(); len(faults) > 0 {
 		errs := make([]error, 0, len(faults))

@@ -18,6 +18,25 @@ const (
 	maxSteps = 1 << 20
 )
 
+// isSmall reports whether a message has at most maxSmall fields, whatever is in it: most that only the path and the query fill do.
+func isSmall(message protoreflect.MessageDescriptor) bool { return addFields(message, 0) <= maxSmall }
+
+// addFields adds the largest number of fields of a message, and of those in it, to n. It stops above maxSmall.
+func addFields(message protoreflect.MessageDescriptor, n int) int {
+	for i, fields := 0, message.Fields(); i < fields.Len() && n <= maxSmall; i++ {
+		field := fields.Get(i)
+		if n++; field.IsList() || field.IsMap() {
+			return maxSmall + 1
+		}
+
+		if field.Message() != nil {
+			n = addFields(field.Message(), n)
+		}
+	}
+
+	return n
+}
+
 // collector finds the violations of the rules of one message.
 //
 // protovalidate collects all violations, or stops at the first one. So the first run stops, which costs a valid message nothing. If
@@ -77,21 +96,8 @@ func (c *collector) collect() (violations []*protovalidate.Violation, more bool,
 
 // validate returns the violations, or any other error.
 func (c *collector) validate(options ...protovalidate.ValidationOption) ([]*protovalidate.Violation, error) {
-	return violationsOf(c.ctx, c.validator.Validate(c.message, append(options, protovalidate.WithFilter(c))...))
-}
-
-// collectSmall is collect for a message of at most maxSmall bytes, which has no more fields, elements and entries than that. Most
-// requests are such, and valid, and that costs no memory.
-func collectSmall(
-	ctx context.Context, validator protovalidate.Validator, message proto.Message,
-) (violations []*protovalidate.Violation, more bool, err error) {
-	violations, err = violationsOf(ctx, validator.Validate(message))
-	return violations[:min(len(violations), MaxFaults)], len(violations) > MaxFaults, err
-}
-
-// violationsOf returns the violations that a validator has returned, or any other error.
-func violationsOf(ctx context.Context, err error) ([]*protovalidate.Violation, error) {
-	if ended := ctx.Err(); ended != nil {
+	err := c.validator.Validate(c.message, append(options, protovalidate.WithFilter(c))...)
+	if ended := c.ctx.Err(); ended != nil {
 		return nil, ended
 	}
 

@@ -9,7 +9,6 @@ import (
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/parser"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -69,17 +68,12 @@ func isIgnored(field protoreflect.FieldDescriptor) bool {
 
 // violations returns those that count, and reports whether there may be more.
 func (p part) violations(ctx context.Context, validator protovalidate.Validator) ([]*protovalidate.Violation, bool, error) {
-	message := p.message.Interface()
-	if p.selection == nil && proto.Size(message) <= maxSmall {
-		return collectSmall(ctx, validator, message)
-	}
-
-	fields := &collector{ctx: ctx, validator: validator, message: message}
+	fields := &collector{ctx: ctx, validator: validator, message: p.message.Interface()}
 	if p.selection == nil {
 		return fields.collect()
 	}
 
-	own := &collector{ctx: ctx, validator: validator, message: message, counts: p.isMessage}
+	own := &collector{ctx: ctx, validator: validator, message: p.message.Interface(), counts: p.isMessage}
 
 	found, err := own.validate()
 	if err != nil {
