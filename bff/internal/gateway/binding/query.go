@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -40,10 +39,12 @@ func (b *Binding) Query(text string, m protoreflect.Message) (*protojson.Mask, e
 
 	var faults Faults
 
-	q := query{binding: b, message: m, names: make(map[string]string, len(values)), memory: textMemory(len(text))}
+	q := query{binding: b, message: m, memory: textMemory(len(text))}
+	if len(values) > 1 {
+		q.names = make(map[string]string, len(values))
+	}
 
-	// Sorted, so that the same request always gets the same response.
-	for _, name := range slices.Sorted(maps.Keys(values)) {
+	for _, name := range sortedNames(values) {
 		if b.isFields(name) {
 			continue
 		}
@@ -66,11 +67,23 @@ func (b *Binding) Query(text string, m protoreflect.Message) (*protojson.Mask, e
 	return mask, faults.error()
 }
 
+// sortedNames returns the names of the parameters in alphabetical order, so that the same request always gets the same response.
+func sortedNames(values url.Values) []string {
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+
+	slices.Sort(names)
+
+	return names
+}
+
 // query is a query string that is being read.
 type query struct {
 	binding *Binding
 	message protoreflect.Message
-	// names has the parameters so far, by the field or entry that they set.
+	// names has the parameters so far, by the field or entry that they set. It is nil if there is only one parameter.
 	names map[string]string
 	// memory is how many bytes may still be allocated.
 	memory int64
@@ -106,7 +119,9 @@ func (q *query) parameter(name string, values []string) string {
 		return fmt.Sprintf("is the same as %q", protojson.Clip(other))
 	}
 
-	q.names[target] = name
+	if q.names != nil {
+		q.names[target] = name
+	}
 
 	return q.setParameter(fields, key, values)
 }

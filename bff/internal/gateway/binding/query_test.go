@@ -6,6 +6,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
 // Once, every parameter had a budget of its own, so that many small ones took as much as they liked.
@@ -49,5 +50,21 @@ func TestNamesAreCutBetweenCharacters(t *testing.T) {
 		if got != "query "+want+": unknown parameter" {
 			t.Errorf("%s: got %q", name, got)
 		}
+	}
+}
+
+func BenchmarkQuery(b *testing.B) {
+	bound := checked(b, &orderv1.ListOrdersRequest{}, "GET /v1/users/{user_id}/orders")
+
+	for name, query := range map[string]string{"one": "page_size=20", "two": "page_size=20&status=ORDER_STATUS_PAID"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+
+			for b.Loop() {
+				if _, err := bound.Query(query, (&orderv1.ListOrdersRequest{}).ProtoReflect()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
