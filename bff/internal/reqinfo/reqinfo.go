@@ -236,19 +236,19 @@ func (r *Record) Fork() *Record {
 
 // Join adds the results on the record of work that r's request has waited for.
 func (r *Record) Join(work *Record) {
-	for _, name := range work.Upstreams() {
+	for _, name := range added(&work.mu, &work.upstreams) {
 		r.AddUpstream(name)
 	}
 
-	for _, call := range work.Calls() {
+	for _, call := range added(&work.mu, &work.calls) {
 		r.AddCall(call)
 	}
 
-	for _, part := range work.Missing() {
+	for _, part := range added(&work.mu, &work.missing) {
 		r.Miss(part.Name, part.Cause)
 	}
 
-	for _, name := range work.DroppedHeaders() {
+	for _, name := range added(&work.mu, &work.dropped) {
 		r.DropHeader(name)
 	}
 
@@ -278,13 +278,16 @@ func addOnce(names *[]string, name string) {
 	}
 }
 
-// snapshot copies a list that mu guards.
-func snapshot[T any](mu *sync.Mutex, list *[]T) []T {
+// added returns what has been added to a list that mu guards. Nothing in it changes.
+func added[T any](mu *sync.Mutex, list *[]T) []T {
 	mu.Lock()
 	defer mu.Unlock()
 
-	return slices.Clone(*list)
+	return *list
 }
+
+// snapshot copies a list that mu guards.
+func snapshot[T any](mu *sync.Mutex, list *[]T) []T { return slices.Clone(added(mu, list)) }
 
 // Upstreams lists the backends that were called, in the order of their first call.
 func (r *Record) Upstreams() []string { return snapshot(&r.mu, &r.upstreams) }
