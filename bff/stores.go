@@ -31,8 +31,11 @@ func (c *Compiled) openStores(with opening) (*stores, error) {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
 
+	limiter := limit.New(c.config.Limits.MaxKeys)
+	limiter.LegacyHeaders = c.config.Limits.LegacyHeaders
+
 	return &stores{
-		limiter:     limit.New(c.config.Limits.MaxKeys),
+		limiter:     limiter,
 		cache:       cache.New(memory, observer),
 		idempotency: idempotency.New(idempotency.NewMemory(c.config.Idempotency.MaxBytes)),
 	}, nil
@@ -55,8 +58,11 @@ func (c *Compiled) openShared(with opening, observer func(rpc string, event cach
 
 	outage := func(error) { with.metrics.ObserveLimitOutage() }
 
+	limiter := limit.NewShared(c.config.Limits.MaxKeys, redislimit.New(client), outage)
+	limiter.LegacyHeaders = c.config.Limits.LegacyHeaders
+
 	return &stores{
-		limiter:     limit.NewShared(c.config.Limits.MaxKeys, redislimit.New(client), outage),
+		limiter:     limiter,
 		cache:       cache.New(kept, observer),
 		idempotency: idempotency.New(redisidempotency.New(client)),
 	}, nil

@@ -218,6 +218,9 @@ type Limits struct {
 	// MaxKeys is how many buckets of each kind (by how long they take to fill) the limiter remembers, at 25 bytes each. Default
 	// 100000, about 2.5 MB a kind; there are five kinds, made on first use, and one more for Client.
 	MaxKeys int `default:"100000" env:"MAX_KEYS" yaml:"max_keys"`
+	// LegacyHeaders adds RateLimit-Limit, RateLimit-Remaining and RateLimit-Reset to responses, which say the same as RateLimit and
+	// RateLimit-Policy, for clients that read only those of earlier drafts. Default false: more headers make responses slower.
+	LegacyHeaders bool `env:"LEGACY_HEADERS" yaml:"legacy_headers"`
 }
 
 // Rate is a token bucket.

@@ -38,7 +38,7 @@ compression: {disabled: true, min_bytes: 19}
 idempotency: {max_bytes: 20}
 query: {ignored: []}
 cors: {allowed_origins: ["https://a.example"], allowed_headers: [X-A], allow_credentials: true, max_age: 7s}
-limits: {max_body_bytes: 8, max_decompression_ratio: 17, client: {requests: 9, per: 10s, burst: 11}, max_keys: 12}
+limits: {max_body_bytes: 8, max_decompression_ratio: 17, client: {requests: 9, per: 10s, burst: 11}, max_keys: 12, legacy_headers: true}
 auth:
   disabled: true
   keys_grace: 21s
@@ -70,7 +70,7 @@ upstreams:
 		},
 		Limits: config.Limits{
 			MaxBodyBytes: 8, MaxDecompressionRatio: 17, Client: config.Rate{Requests: 9, Per: 10 * time.Second, Burst: 11},
-			MaxKeys: 12,
+			MaxKeys: 12, LegacyHeaders: true,
 		},
 		Auth: config.Auth{Disabled: true, KeysGrace: 21 * time.Second, Issuers: []config.Issuer{
 			{

@@ -1127,7 +1127,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1155,7 +1155,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1185,7 +1185,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1214,7 +1214,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1242,7 +1242,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1272,7 +1272,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1300,7 +1300,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1329,7 +1329,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1357,7 +1357,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1387,7 +1387,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1416,7 +1416,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1444,7 +1444,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1473,7 +1473,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1501,7 +1501,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1529,7 +1529,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1558,7 +1558,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1586,7 +1586,7 @@ export interface components {
                 "Cache-Control"?: string;
                 /** @description Whether the answer was kept (RFC 9211). */
                 "Cache-Status"?: string;
-                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
@@ -1612,7 +1612,7 @@ export interface components {
          */
         "Cache-Control": string;
         /**
-         * @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`.
+         * @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers).
          * @example "principal";r=99;t=1
          */
         RateLimit: string;

@@ -74,7 +74,7 @@ func TestPagesCallCustomMethods(t *testing.T) {
 	}
 }
 
-// A page of an embedding program may call the API unless it says otherwise.
+// A page of an embedding program may call the API unless it says otherwise. JSON is no page.
 func TestContentSecurityPolicyOfPages(t *testing.T) {
 	t.Parallel()
 
@@ -86,9 +86,10 @@ func TestContentSecurityPolicyOfPages(t *testing.T) {
 	for target, want := range map[string]string{
 		"/own":      "default-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
 		"/strict":   own,
-		"/v1/users": "default-src 'none'; frame-ancestors 'none'",
+		"/v1/users": "",
 	} {
-		if got := s.Do(t, http.MethodGet, target, nil, "").Header.Values("Content-Security-Policy"); len(got) != 1 || got[0] != want {
+		got := s.Do(t, http.MethodGet, target, nil, "").Header.Values("Content-Security-Policy")
+		if strings.Join(got, "|") != want {
 			t.Errorf("%s: %q", target, got)
 		}
 	}

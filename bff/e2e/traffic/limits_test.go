@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -107,11 +108,14 @@ func TestRateLimitIsOneForTwoGateways(t *testing.T) {
 	}
 }
 
-// Clients can see where they stand: as the draft has it now, and as it had it before.
+// Clients can see what they have left: as the draft has it now and, if the operator wants it, as it had it before.
 func TestRateLimitFields(t *testing.T) {
 	t.Parallel()
 
-	s, _ := gatewaytest.StartFlaky(t, func(c *config.Config) { limited(c, getUser, hourly(2, nil)) })
+	s, _ := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		limited(c, getUser, hourly(2, nil))
+		c.Limits.LegacyHeaders = true
+	})
 	header := s.As(t, "alice")
 
 	for left := 1; left >= 0; left-- {
@@ -250,15 +254,15 @@ func TestLimitsOfOneNameShareTokens(t *testing.T) {
 		status int
 		left   string
 	}{
-		{aliceAccount, http.StatusOK, "9"},
-		{aliceAccount + "/orders", http.StatusOK, "5"},
-		{aliceAccount + "/orders", http.StatusOK, "1"},
-		{aliceAccount + "/orders", http.StatusTooManyRequests, "1"},
-		{aliceAccount, http.StatusOK, "0"},
-		{aliceAccount, http.StatusTooManyRequests, "0"},
+		{aliceAccount, http.StatusOK, ";r=9;"},
+		{aliceAccount + "/orders", http.StatusOK, ";r=5;"},
+		{aliceAccount + "/orders", http.StatusOK, ";r=1;"},
+		{aliceAccount + "/orders", http.StatusTooManyRequests, ";r=1;"},
+		{aliceAccount, http.StatusOK, ";r=0;"},
+		{aliceAccount, http.StatusTooManyRequests, ";r=0;"},
 	} {
 		res := s.Do(t, http.MethodGet, row.target, header, "")
-		if left := res.Header.Get("RateLimit-Remaining"); res.Status != row.status || left != row.left {
+		if left := res.Header.Get("RateLimit"); res.Status != row.status || !strings.Contains(left, row.left) {
 			t.Errorf("%d: %s answered %d and %s left, want %d and %s", i, row.target, res.Status, left, row.status, row.left)
 		}
 	}

@@ -1,30 +1,109 @@
 package edge
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
 
-// SecurityHeaders adds headers for responses that are data: not to be sniffed, framed, cached or sent as referrer to other origins.
-// A route may set others for its own responses.
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
+	"github.com/portico-gateway/portico/bff/internal/response"
+)
+
+// SecurityHeaders adds headers for browsers: responses are not to be sniffed and not to be stored. Those that a browser may show as
+// a page are not to load or run anything, to be in a frame, or to be named as referrer. JSON is no such page: with nosniff a
+// browser only shows its text (OWASP REST Security Cheat Sheet, "Security Headers"). In a frame of another origin it is harmless as
+// well, unless the browser has added credentials by itself (see ambientCredentials). Over TLS, clients are told to stay with it.
+//
+// A handler may set others for its own responses.
 func SecurityHeaders(next http.Handler) http.Handler {
 	// All responses share the lists, which have no spare capacity: appending to one copies it.
-	var (
-		options   = []string{"nosniff"}
-		policy    = []string{"default-src 'none'; frame-ancestors 'none'"}
-		referrer  = []string{"no-referrer"}
-		caching   = []string{"no-store"}
-		transport = []string{"max-age=31536000"}
-	)
+	shared := &securityHeaders{
+		options:   []string{"nosniff"},
+		caching:   []string{noStore},
+		transport: []string{"max-age=31536000"},
+		policy:    []string{"default-src 'none'; frame-ancestors 'none'"},
+		referrer:  []string{"no-referrer"},
+	}
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header["X-Content-Type-Options"] = options
-		header["Content-Security-Policy"] = policy
-		header["Referrer-Policy"] = referrer
-		header["Cache-Control"] = caching
+		header["X-Content-Type-Options"] = shared.options
+		header["Cache-Control"] = shared.caching
 
 		if r.TLS != nil {
-			header["Strict-Transport-Security"] = transport
+			header["Strict-Transport-Security"] = shared.transport
 		}
 
-		next.ServeHTTP(w, r)
+		secured := &securedWriter{shared: shared, request: r}
+		secured.Writer = response.New(w, secured)
+
+		next.ServeHTTP(secured, r)
+		secured.Finish()
 	})
 }
+
+const noStore = "no-store"
+
+type securityHeaders struct{ options, caching, transport, policy, referrer []string }
+
+// securedWriter completes the header of a response, by what the response is.
+type securedWriter struct {
+	response.Writer
+
+	shared  *securityHeaders
+	request *http.Request
+}
+
+func (w *securedWriter) BeforeHeader(status int) int {
+	header := w.Header()
+
+	if !isData(status, header["Content-Type"]) || ambientCredentials(w.request) {
+		addMissing(header, "Content-Security-Policy", w.shared.policy)
+		addMissing(header, "Referrer-Policy", w.shared.referrer)
+	}
+
+	// What no cache stores needs no Vary (RFC 9110, section 12.5.5). Most responses are like that.
+	if only(header["Vary"], "Accept-Encoding") && only(header["Cache-Control"], noStore) {
+		delete(header, "Vary")
+	}
+
+	return status
+}
+
+// isData reports whether a response is JSON or has no content.
+func isData(status int, contentType []string) bool {
+	if status == http.StatusNoContent || status == http.StatusNotModified {
+		return true
+	}
+
+	if len(contentType) == 0 {
+		return false
+	}
+
+	mediaType := httpfield.MediaType(contentType[0])
+
+	return mediaType == "application/json" || strings.HasSuffix(mediaType, "+json")
+}
+
+// ambientCredentials reports whether a request has credentials that browsers send by themselves, also from a frame of another
+// origin: a cookie, a client certificate, or a password (RFC 7617). They never send bearer tokens or API keys like that.
+func ambientCredentials(r *http.Request) bool {
+	if r.Header["Cookie"] != nil || r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		return true
+	}
+
+	for _, authorization := range r.Header["Authorization"] {
+		if scheme, _, _ := strings.Cut(authorization, " "); !strings.EqualFold(scheme, "Bearer") {
+			return true
+		}
+	}
+
+	return false
+}
+
+func addMissing(header http.Header, name string, values []string) {
+	if _, set := header[name]; !set {
+		header[name] = values
+	}
+}
+
+func only(values []string, value string) bool { return len(values) == 1 && values[0] == value }

@@ -23,29 +23,24 @@ func policiesOf(limits []limit) string {
 	return strings.Join(items, ", ")
 }
 
-// writeFields writes how much of its limit the client has left: as the draft has it now (section 4), and in the three fields of its
-// versions up to 06, which most clients read.
-func writeFields(header http.Header, policies []string, d namedDecision) {
+// writeFields writes how much of its limit the client has left (section 4 of the draft). The policies, which all responses share,
+// have no spare capacity: appending to them copies them. Names are in canonical form.
+func (l *Limiter) writeFields(header http.Header, policies []string, d namedDecision) {
 	const inlineCapacity = 64 // Bytes. More cost an allocation.
 
-	// The fields are parts of one string, and all values are in one list.
 	text := append(make([]byte, 0, inlineCapacity), '"')
 	text = append(append(text, d.title...), `";r=`...)
-	remaining := len(text)
 	text = append(strconv.AppendInt(text, d.Remaining, decimal), ";t="...)
-	reset := len(text)
 	text = strconv.AppendInt(text, seconds(d.ResetAfter), decimal)
-	size := len(text)
-	all := string(strconv.AppendInt(text, d.Limit, decimal))
 
-	values := []string{all[:size], all[size:], all[remaining : reset-len(";t=")], all[reset:size]}
-
-	// Keys in canonical form. The lists have no spare capacity: appending to one copies it.
 	header["Ratelimit-Policy"] = policies
-	header["Ratelimit"] = values[0:1:1]
-	header["Ratelimit-Limit"] = values[1:2:2]
-	header["Ratelimit-Remaining"] = values[2:3:3]
-	header["Ratelimit-Reset"] = values[3:4:4]
+	header["Ratelimit"] = []string{string(text)}
+
+	if l.LegacyHeaders {
+		header["Ratelimit-Limit"] = []string{strconv.FormatInt(d.Limit, decimal)}
+		header["Ratelimit-Remaining"] = []string{strconv.FormatInt(d.Remaining, decimal)}
+		header["Ratelimit-Reset"] = []string{strconv.FormatInt(seconds(d.ResetAfter), decimal)}
+	}
 }
 
 // seconds rounds up to whole seconds, but not for the few nanoseconds by which a bucket rounds its interval.

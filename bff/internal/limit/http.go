@@ -38,7 +38,7 @@ func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
 				return
 			}
 
-			writeFields(w.Header(), policies, d)
+			l.writeFields(w.Header(), policies, d)
 			refuse(w, r, d)
 		})
 	}
@@ -64,7 +64,7 @@ func (l *Limiter) Route(name string, limits []*porticov1.RateLimit) func(http.Ha
 				return
 			}
 
-			writeFields(w.Header(), enforced.policies, d)
+			l.writeFields(w.Header(), enforced.policies, d)
 
 			if !d.Allowed {
 				refuse(w, r, d)

@@ -83,15 +83,13 @@ func TestRouteTellsWhereAClientStands(t *testing.T) {
 		steps := []map[string]string{
 			{
 				"RateLimit": `"principal";r=1;t=30`, "RateLimit-Policy": policies,
-				"RateLimit-Limit": "2", "RateLimit-Remaining": "1", "RateLimit-Reset": "30",
 			},
 			{
 				"RateLimit": `"principal";r=0;t=60`, "RateLimit-Policy": policies,
-				"RateLimit-Limit": "2", "RateLimit-Remaining": "0", "RateLimit-Reset": "60",
 			},
 			{
 				"RateLimit": `"principal";r=0;t=60`, "RateLimit-Policy": policies,
-				"RateLimit-Limit": "2", "RateLimit-Remaining": "0", "RateLimit-Reset": "60", "Retry-After": "30",
+				"Retry-After": "30",
 			},
 		}
 
@@ -105,6 +103,37 @@ func TestRouteTellsWhereAClientStands(t *testing.T) {
 		wantStatus(t, "before Retry-After", ask(t, h, as("iss", "ada")), http.StatusTooManyRequests)
 		time.Sleep(time.Second)
 		wantStatus(t, "after Retry-After", ask(t, h, as("iss", "ada")), http.StatusNoContent)
+	})
+}
+
+func TestLegacyHeadersSayTheSame(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.New(100_000)
+		l.LegacyHeaders = true
+
+		routes := l.Route("rpc", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, 2)})(noContent())
+		clients := l.PerClient(config.Rate{Requests: 1, Per: time.Hour, Burst: 1})(noContent())
+		ask(t, clients, from("192.0.2.1"))
+
+		for _, tt := range []struct {
+			name    string
+			handler http.Handler
+			want    map[string]string
+		}{
+			{"route", routes, map[string]string{
+				"RateLimit": `"principal";r=1;t=1800`, "RateLimit-Policy": `"principal";q=2;w=3600`,
+				"RateLimit-Limit": "2", "RateLimit-Remaining": "1", "RateLimit-Reset": "1800",
+			}},
+			{"client", clients, map[string]string{
+				"RateLimit": `"client";r=0;t=3600`, "RateLimit-Policy": `"client";q=1;w=3600`,
+				"RateLimit-Limit": "1", "RateLimit-Remaining": "0", "RateLimit-Reset": "3600", "Retry-After": "3600",
+			}},
+		} {
+			if diff := cmp.Diff(tt.want, limitFields(ask(t, tt.handler, from("192.0.2.1")).Header())); diff != "" {
+				t.Errorf("%s: %s", tt.name, diff)
+			}
+		}
 	})
 }
 
@@ -262,6 +291,7 @@ func BenchmarkRoute(b *testing.B) {
 	b.ReportAllocs()
 
 	for b.Loop() {
+		clear(w.Header())
 		h.ServeHTTP(w, r)
 	}
 }

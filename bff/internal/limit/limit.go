@@ -42,6 +42,10 @@ type Decision struct {
 // Limiter decides on requests, with the buckets of one gateway or of all. It is safe for concurrent use, has no goroutine and needs
 // no closing.
 type Limiter struct {
+	// LegacyHeaders adds the fields RateLimit-Limit, -Remaining and -Reset of earlier drafts, up to 06, to responses. It must be
+	// set before the first request.
+	LegacyHeaders bool
+
 	local *Memory
 	// clients are the buckets of PerClient, apart from those of routes: anyone with many addresses can fill them, but nothing else.
 	clients  *Memory

@@ -28,7 +28,6 @@ func TestQuotaIsFullAgainAtMidnight(t *testing.T) {
 		for _, remaining := range []string{"1", "0"} {
 			want := map[string]string{
 				"RateLimit": `"principal";r=` + remaining + `;t=1800`, "RateLimit-Policy": `"principal";q=2;w=86400`,
-				"RateLimit-Limit": "2", "RateLimit-Remaining": remaining, "RateLimit-Reset": "1800",
 			}
 			if diff := cmp.Diff(want, limitFields(ask(t, h, rec).Header())); diff != "" {
 				t.Error(diff)

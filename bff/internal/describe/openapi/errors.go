@@ -165,7 +165,7 @@ func sharedHeaders() []sharedHeader {
 		{"Cache-Control", "For how long and for whom the answer may be kept (RFC 9111).", true, text(), "no-store"},
 		{
 			"RateLimit", "What is left of the limit that has least left: `r` requests, `t` seconds until there are more " +
-				"(draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`.",
+				"(draft-ietf-httpapi-ratelimit-headers).",
 			true, text(), `"principal";r=99;t=1`,
 		},
 		{"RateLimit-Policy", "The limits: `q` requests in `w` seconds.", true, text(), `"principal";q=100;w=2`},
