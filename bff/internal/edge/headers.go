@@ -33,11 +33,9 @@ func SecurityHeaders(next http.Handler) http.Handler {
 			header["Strict-Transport-Security"] = shared.transport
 		}
 
-		secured := &securedWriter{shared: shared, request: r}
-		secured.Writer = response.New(w, secured)
-
+		secured, finish := response.With(w, r, shared)
 		next.ServeHTTP(secured, r)
-		secured.Finish()
+		finish()
 	})
 }
 
@@ -45,20 +43,11 @@ const noStore = "no-store"
 
 type securityHeaders struct{ options, caching, transport, policy, referrer []string }
 
-// securedWriter completes the header of a response, by what the response is.
-type securedWriter struct {
-	response.Writer
-
-	shared  *securityHeaders
-	request *http.Request
-}
-
-func (w *securedWriter) BeforeHeader(status int) int {
-	header := w.Header()
-
-	if !isData(status, header["Content-Type"]) || ambientCredentials(w.request) {
-		addMissing(header, "Content-Security-Policy", w.shared.policy)
-		addMissing(header, "Referrer-Policy", w.shared.referrer)
+// BeforeHeader implements response.Hook. It completes the header by what the response is.
+func (s *securityHeaders) BeforeHeader(r *http.Request, header http.Header, status int) int {
+	if !isData(status, header["Content-Type"]) || ambientCredentials(r) {
+		addMissing(header, "Content-Security-Policy", s.policy)
+		addMissing(header, "Referrer-Policy", s.referrer)
 	}
 
 	// What no cache stores needs no Vary (RFC 9110, section 12.5.5). Most responses are like that.
