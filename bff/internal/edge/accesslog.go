@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -33,7 +34,7 @@ func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Han
 	var source [1]uintptr
 	runtime.Callers(1, source[:])
 
-	lines := accessLog{handler: logger.Handler(), source: source[0]}
+	lines := newAccessLog(logger.Handler(), source[0])
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -88,29 +89,75 @@ func loggedStatus(ctx context.Context, status int, panicked bool) int {
 	}
 }
 
+// BorrowingHandler is a slog.Handler that keeps nothing of a record, not even its attributes, when Handle has returned. What it
+// gets is used again.
+type BorrowingHandler interface {
+	slog.Handler
+
+	BorrowsAttrs()
+}
+
 type accessLog struct {
 	handler slog.Handler
 	source  uintptr
+	// borrows reports that the handler is a BorrowingHandler, or one of slog, which are as well.
+	borrows bool
+	// lists has the []slog.Attr of records.
+	lists sync.Pool
 }
 
-func (l accessLog) write(r *http.Request, rec *reqinfo.Record, status, size int, took time.Duration) {
+func newAccessLog(handler slog.Handler, source uintptr) *accessLog {
+	l := &accessLog{handler: handler, source: source, lists: sync.Pool{New: func() any { return new([]slog.Attr) }}}
+
+	switch handler.(type) {
+	case BorrowingHandler, *slog.JSONHandler, *slog.TextHandler:
+		l.borrows = true
+	}
+
+	return l
+}
+
+func (l *accessLog) write(r *http.Request, rec *reqinfo.Record, status, size int, took time.Duration) {
+	ctx, level := context.Background(), slog.LevelInfo
+
+	if status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+
+	if !l.borrows {
+		ctx = context.WithoutCancel(r.Context())
+	}
+
+	if !l.handler.Enabled(ctx, level) {
+		return
+	}
+
+	list, _ := l.lists.Get().(*[]slog.Attr)
+	*list = appendAttrs((*list)[:0], r, rec, status, size, took)
+
+	line := slog.NewRecord(time.Now(), level, "request", l.source)
+	if l.borrows {
+		// A group without a name is what its attributes are without it. More than five others would be copied.
+		line.AddAttrs(slog.Attr{Value: slog.GroupValue(*list...)})
+	} else {
+		line.AddAttrs(*list...)
+	}
+
+	// As slog.Logger does: an error could not be logged.
+	_ = l.handler.Handle(ctx, line)
+
+	clear(*list)
+	l.lists.Put(list)
+}
+
+// appendAttrs appends what a line says.
+func appendAttrs(attrs []slog.Attr, r *http.Request, rec *reqinfo.Record, status, size int, took time.Duration) []slog.Attr {
 	code, cause := rec.Outcome()
 	if status == problem.StatusClientClosedRequest {
 		code = codes.Canceled
 	}
 
-	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError {
-		level = slog.LevelError
-	}
-
-	ctx := context.WithoutCancel(r.Context())
-	if !l.handler.Enabled(ctx, level) {
-		return
-	}
-
-	line := slog.NewRecord(time.Now(), level, "request", l.source)
-	line.AddAttrs(
+	attrs = append(attrs,
 		slog.String("request_id", rec.ID),
 		slog.String("method", problem.Clip(r.Method, maxMethod)),
 		slog.String("route", rec.Template),
@@ -125,19 +172,18 @@ func (l accessLog) write(r *http.Request, rec *reqinfo.Record, status, size int,
 	)
 
 	for _, part := range rec.Missing() {
-		line.AddAttrs(slog.String("missing_"+part.Name, logText(part.Cause)))
+		attrs = append(attrs, slog.String("missing_"+part.Name, logText(part.Cause)))
 	}
 
 	if dropped := rec.DroppedHeaders(); len(dropped) > 0 {
-		line.AddAttrs(slog.String("dropped_headers", strings.Join(dropped, ",")))
+		attrs = append(attrs, slog.String("dropped_headers", strings.Join(dropped, ",")))
 	}
 
 	if cause != nil {
-		line.AddAttrs(slog.String("error", logText(cause)))
+		attrs = append(attrs, slog.String("error", logText(cause)))
 	}
 
-	// As slog.Logger does: an error could not be logged.
-	_ = l.handler.Handle(ctx, line)
+	return attrs
 }
 
 // logText is the text of an error in the log: for a panic in a branch, with the stack.

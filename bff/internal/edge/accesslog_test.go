@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"strings"
@@ -231,5 +232,51 @@ func TestSampleNamesTheTemplate(t *testing.T) {
 
 	if diff := cmp.Diff([]string{"GET /v1/orders/{order_id} 418"}, e.samples); diff != "" || e.running != 0 {
 		t.Errorf("%d in flight at the end; %s", e.running, diff)
+	}
+}
+
+// retaining is a handler that formats its records later, as handlers of other programs may.
+type retaining struct {
+	slog.Handler
+
+	records []slog.Record
+	values  []any
+}
+
+func (*retaining) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h *retaining) Handle(ctx context.Context, r slog.Record) error {
+	h.records, h.values = append(h.records, r.Clone()), append(h.values, ctx.Value(retainedKey{}))
+
+	return nil
+}
+
+type retainedKey struct{}
+
+// Lines of the gateway's own log are made of attributes that the next request uses again; other handlers get their own.
+func TestHandlersMayRetainRecords(t *testing.T) {
+	t.Parallel()
+
+	handler := &retaining{}
+	e := newEdge()
+	e.deps.Logger = slog.New(handler)
+
+	for _, id := range []string{"req-12345678", "req-87654321"} {
+		r := get("/").WithContext(context.WithValue(t.Context(), retainedKey{}, id))
+		r.Header.Set("X-Request-Id", id)
+		e.do(r, ok)
+	}
+
+	for i, want := range []string{"req-12345678", "req-87654321"} {
+		var id slog.Value
+
+		handler.records[i].Attrs(func(attr slog.Attr) bool {
+			id = attr.Value
+			return false
+		})
+
+		if id.String() != want || handler.values[i] != want || handler.records[i].NumAttrs() != 11 {
+			t.Errorf("%d: got %s with %d attributes, and %v", i, id, handler.records[i].NumAttrs(), handler.values[i])
+		}
 	}
 }

@@ -23,19 +23,15 @@ type Log struct {
 // OpenLog returns a Log that writes to w, in the format and from the level of the configuration up. Warnings and errors are written
 // at once; other lines may wait a moment for more.
 func OpenLog(w io.Writer, cfg config.Log) (*Log, error) {
-	var options slog.HandlerOptions
-
 	var least slog.Level
 	if err := least.UnmarshalText([]byte(cfg.Level)); err != nil {
 		return nil, fmt.Errorf("log level: %w", err)
 	}
 
-	options.Level = least
-
-	handler := func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, &options) }
+	handler := func(w io.Writer) slog.Handler { return JSONHandler(w, least) }
 
 	if cfg.Format == "text" {
-		handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, &options) }
+		handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, &slog.HandlerOptions{Level: least}) }
 	}
 
 	lines := NewLines(w, func(dropped uint64) []byte { return droppedLine(handler, dropped) })
@@ -62,6 +58,9 @@ func droppedLine(handler func(io.Writer) slog.Handler, dropped uint64) []byte {
 
 // byUrgency has one handler for warnings and errors, and one for lower levels.
 type byUrgency struct{ ordinary, urgent slog.Handler }
+
+// BorrowsAttrs implements edge.BorrowingHandler.
+func (byUrgency) BorrowsAttrs() {}
 
 func (h byUrgency) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.ordinary.Enabled(ctx, level)
