@@ -244,7 +244,8 @@ type Auth struct {
 	// KeysGrace is how long a gateway that starts is not ready while it has not had the keys of each issuer once. Afterwards it is
 	// ready without them. Zero is the default, 30s; 1ns is as good as none.
 	KeysGrace time.Duration `default:"30s" env:"KEYS_GRACE" yaml:"keys_grace"`
-	// CacheTokens is how many verified tokens are remembered. Default 10000, about 10 MB.
+	// CacheTokens is how many verified tokens are remembered, at about 1 KB each and the size of the token. Default 10000: about
+	// 20 MB.
 	CacheTokens int `default:"10000" env:"CACHE_TOKENS" yaml:"cache_tokens"`
 	// Internal is what backends may verify instead of trusting the network.
 	Internal InternalToken `envPrefix:"INTERNAL_TOKEN_" yaml:"internal_token"`

@@ -1,8 +1,8 @@
 package auth
 
 import (
-	"crypto/sha256"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -12,11 +12,11 @@ import (
 // refusalLife is how long it is cached that a token is not valid: long enough to make its repetition cheap.
 const refusalLife = 5 * time.Second
 
-// tokenCache caches the results of verifying tokens. The key is the SHA-256 of the complete token, with its signature. Good and bad
-// tokens have separate caches, so that forgers do not evict the tokens of others. It is safe for concurrent use.
+// tokenCache caches the results of verifying tokens. The key is the complete token, with its signature: the runtime hashes and
+// compares it in a small part of the time that a cryptographic hash takes. Good and bad tokens have separate caches, so that
+// forgers do not evict the tokens of others. It is safe for concurrent use.
 type tokenCache struct {
-	good *lru.Cache[[sha256.Size]byte, verification]
-	bad  *lru.Cache[[sha256.Size]byte, verification]
+	good, bad *lru.Cache[string, verification]
 }
 
 // verification is the result of verifying a token. It is valid until its end, while the issuer has the same keys.
@@ -31,12 +31,12 @@ type verification struct {
 func newTokenCache(size int) (*tokenCache, error) {
 	const badShare = 10
 
-	good, err := lru.New[[sha256.Size]byte, verification](size)
+	good, err := lru.New[string, verification](size)
 	if err != nil {
 		return nil, err
 	}
 
-	bad, err := lru.New[[sha256.Size]byte, verification](size/badShare + 1)
+	bad, err := lru.New[string, verification](size/badShare + 1)
 	if err != nil {
 		return nil, err
 	}
@@ -44,20 +44,14 @@ func newTokenCache(size int) (*tokenCache, error) {
 	return &tokenCache{good: good, bad: bad}, nil
 }
 
-func cacheKey(token string) [sha256.Size]byte {
-	const inlineCapacity = 2 << 10 // Bytes. More cost an allocation.
-
-	return sha256.Sum256(append(make([]byte, 0, inlineCapacity), token...))
-}
-
-func (c *tokenCache) find(key [sha256.Size]byte, now time.Time) (verification, bool) {
-	for _, cache := range [...]*lru.Cache[[sha256.Size]byte, verification]{c.good, c.bad} {
-		if v, ok := cache.Get(key); ok {
+func (c *tokenCache) find(token string, now time.Time) (verification, bool) {
+	for _, cache := range [...]*lru.Cache[string, verification]{c.good, c.bad} {
+		if v, ok := cache.Get(token); ok {
 			if now.Before(v.until) && (v.issuer == nil || v.issuer.keys.generation.Load() == v.generation) {
 				return v, true
 			}
 
-			cache.Remove(key)
+			cache.Remove(token)
 		}
 	}
 
@@ -65,13 +59,14 @@ func (c *tokenCache) find(key [sha256.Size]byte, now time.Time) (verification, b
 }
 
 // add adds a result, unless time or the next fetch may change it.
-func (c *tokenCache) add(key [sha256.Size]byte, v verification, now time.Time) {
+func (c *tokenCache) add(token string, v verification, now time.Time) {
 	switch {
 	case v.err == nil:
-		c.good.Add(key, v)
+		// A copy, because the text may be part of a larger one.
+		c.good.Add(strings.Clone(token), v)
 	case errors.Is(v.err, errNoKeys), errors.Is(v.err, jwt.ErrTokenNotValidYet), errors.Is(v.err, jwt.ErrTokenUsedBeforeIssued):
 	default:
 		v.until = now.Add(refusalLife)
-		c.bad.Add(key, v)
+		c.bad.Add(strings.Clone(token), v)
 	}
 }

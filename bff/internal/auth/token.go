@@ -56,9 +56,9 @@ type verified struct {
 
 // verify returns the caller that a token identifies. The error is for the log.
 func (a *Authenticator) verify(ctx context.Context, token string) (verified, error) {
-	key, now := cacheKey(token), time.Now()
+	now := time.Now()
 
-	if known, ok := a.cache.find(key, now); ok {
+	if known, ok := a.cache.find(token, now); ok {
 		return known.verified, known.err
 	}
 
@@ -67,7 +67,7 @@ func (a *Authenticator) verify(ctx context.Context, token string) (verified, err
 	}
 
 	result := a.verifyNew(ctx, token)
-	a.cache.add(key, result, now)
+	a.cache.add(token, result, now)
 
 	return result.verified, result.err
 }
