@@ -46,7 +46,7 @@ func Compile(cfg config.Config, opts ...Option) (*Compiled, error) {
 		return nil, err
 	}
 
-	routing.ResponseHeader = headers.Response
+	routing.ResponseHeaders = headers.Response()
 
 	api, err := gateway.Compile(o.registrations(nil), routing)
 	if err != nil {

@@ -18,7 +18,6 @@ import (
 // exchange is what every request needs, in one piece of memory.
 type exchange struct {
 	context reqinfo.Context
-	request http.Request
 	writer  response.Writer
 }
 
@@ -29,8 +28,7 @@ func Recover(logger *slog.Logger) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			x := &exchange{}
 			x.context.Begin(r.Context(), time.Now())
-			x.request = *r.WithContext(&x.context)
-			r = &x.request
+			r = r.WithContext(&x.context)
 			rec := &x.context.Record
 			x.writer = response.New(w, r, nil)
 			tracked := &x.writer

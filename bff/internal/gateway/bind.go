@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"buf.build/go/protovalidate"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -72,7 +71,7 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 		for _, p := range pairs {
 			r := p.route
 			bound := index[key{r.RPC, r.Method, r.Template.String()}]
-			bound.mux, bound.handler, bound.responseHeader = mux, p.handler, config.ResponseHeader
+			bound.mux, bound.handler, bound.responseHeaders = mux, p.handler, config.ResponseHeaders
 			bound.defaultTranslation = len(config.MuxOptions) == 0
 			bound.ownWriter = rewrites(mux)
 			bound.ownContext = bound.defaultTranslation && !config.Interceptors && !bound.ServerStream && !bound.ClientStream
@@ -152,7 +151,7 @@ func VerifyUnary(
 	}
 
 	if x.route.passThrough {
-		opts = append(slices.Clip(opts), passthrough.Option())
+		opts = append(append(x.options[:0], opts...), passthrough.Option())
 	}
 
 	if err := invoke(ctx, method, req, reply, cc, opts...); err != nil {
@@ -164,14 +163,13 @@ func VerifyUnary(
 		cache.Tag(ctx, names, complete)
 	}
 
-	// An embedding program may have grpc-gateway write more of the metadata.
 	for _, opt := range opts {
 		switch opt := opt.(type) {
 		case grpc.HeaderCallOption:
 			x.headers(*opt.HeaderAddr)
-			*opt.HeaderAddr = presentable(*opt.HeaderAddr)
+			x.present(opt.HeaderAddr)
 		case grpc.TrailerCallOption:
-			*opt.TrailerAddr = presentable(*opt.TrailerAddr)
+			x.present(opt.TrailerAddr)
 		}
 	}
 

@@ -28,8 +28,8 @@ type Route struct {
 	responseBody protoreflect.FieldDescriptor
 	// pages is how the next page is asked for. Nil: the results do not come in pages.
 	pages *pages
-	// responseHeader returns the header for a backend's metadata, if the configuration lists it. Nil: it lists none.
-	responseHeader func(metadata string) (header string, ok bool)
+	// responseHeaders are those of the configuration; see Config.
+	responseHeaders map[string]string
 	// defaultTranslation reports that no embedding program changes the translation, wholeMessage that the response then is one
 	// message, and passThrough that nothing but the codec reads it, so that it need not be decoded.
 	defaultTranslation, wholeMessage, passThrough bool

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -37,8 +38,6 @@ type exchange struct {
 	w       http.ResponseWriter
 	// message is w, if the response is a single message.
 	message messageWriter
-	// handed is what the handler gets of the request.
-	handed http.Request
 	// handlerParams are the path variables for the handler.
 	handlerParams map[string]string
 	// customMarshaler reports that an embedding program's marshaler reads the body, in the handler.
@@ -55,6 +54,8 @@ type exchange struct {
 	sent proto.Message
 	// reply is the message for the codec, with a buffer from the pool that is nil until there is a reply.
 	reply protojson.Into
+	// options has room for the options of the call.
+	options [4]grpc.CallOption
 	// cancel ends the call, if the request is a stream.
 	cancel context.CancelFunc
 
@@ -117,8 +118,7 @@ func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 				defer x.cancel()
 			}
 
-			x.handed = *req.WithContext(x)
-			handed := &x.handed
+			handed := req.WithContext(x)
 			// Not nil, so that it is not parsed.
 			handed.Form, handed.PostForm = noValues, noValues
 

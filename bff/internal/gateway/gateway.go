@@ -43,8 +43,8 @@ type Config struct {
 	Composites bool
 	// Limiter holds the buckets of rate limits.
 	Limiter *limit.Limiter
-	// ResponseHeader returns the header for a backend's metadata, if the client gets it. Nil: it gets none.
-	ResponseHeader func(metadata string) (header string, ok bool)
+	// ResponseHeaders are the headers that clients get of every backend's metadata, by the name of the metadata.
+	ResponseHeaders map[string]string
 	// Overload refuses requests when too many are under way. Nil: none.
 	Overload *inflight.Gate
 	// Cache caches responses. Nil: none are cached or shared.

@@ -17,6 +17,13 @@ import (
 // binarySuffix ends the names of metadata whose values are bytes (gRPC over HTTP2, "Binary-Header").
 const binarySuffix = "-bin"
 
+// present makes metadata presentable, if an embedding program may have grpc-gateway write more of it than headers does.
+func (x *exchange) present(md *metadata.MD) {
+	if !x.route.defaultTranslation {
+		*md = presentable(*md)
+	}
+}
+
 // presentable returns a backend's metadata as it can be in a header: bytes in base64, and without what is not a field value. It
 // does not change the map, which may be a composite's own.
 func presentable(md metadata.MD) metadata.MD {
@@ -100,17 +107,12 @@ func (x *exchange) headers(md metadata.MD) {
 		}
 	}
 
-	if x.route.responseHeader == nil {
-		return
-	}
-
-	for name, values := range md {
-		listed, ok := x.route.responseHeader(name)
-		if !ok || partial && aboutCaching(name) || slices.Contains(x.route.Policy.Effective.GetResponse().GetHeaders(), name) {
+	for name, listed := range x.route.responseHeaders {
+		if partial && aboutCaching(name) || slices.Contains(x.route.Policy.Effective.GetResponse().GetHeaders(), name) {
 			continue
 		}
 
-		for _, value := range x.fieldValues(name, values) {
+		for _, value := range x.fieldValues(name, md[name]) {
 			header.Add(listed, value)
 		}
 	}

@@ -66,12 +66,12 @@ func (b *Responses) Handler(next http.Handler) http.Handler {
 	}
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&responseWriter{ResponseWriter: w, request: r, responses: b}, r)
+		next.ServeHTTP(&responseWriter{Writer: response.New(w, r, nil), request: r, responses: b}, r)
 	})
 }
 
 type responseWriter struct {
-	http.ResponseWriter
+	response.Writer
 
 	request   *http.Request
 	responses *Responses
@@ -95,12 +95,12 @@ type responseWriter struct {
 func (w *responseWriter) Write(p []byte) (n int, err error) {
 	size := max(len(p), w.held)
 	if size <= response.Unblocking {
-		return w.ResponseWriter.Write(p)
+		return w.Writer.Write(p)
 	}
 
 	err = w.waiting(size, func() error {
 		for n < len(p) {
-			wrote, err := w.ResponseWriter.Write(p[n:min(len(p), n+pieceSize)])
+			wrote, err := w.Writer.Write(p[n:min(len(p), n+pieceSize)])
 			n += wrote
 
 			if err != nil {
@@ -117,12 +117,11 @@ func (w *responseWriter) Write(p []byte) (n int, err error) {
 }
 
 func (w *responseWriter) FlushError() error {
-	flush := http.NewResponseController(w.ResponseWriter).Flush
 	if w.held <= response.Unblocking {
-		return flush()
+		return w.Writer.FlushError()
 	}
 
-	return w.waiting(w.held, flush)
+	return w.waiting(w.held, w.Writer.FlushError)
 }
 
 // Flush implements http.Flusher, which has no way to return an error.
@@ -133,8 +132,6 @@ func (w *responseWriter) Hold(size int) (release func()) {
 	w.held = size
 	return func() { w.held = 0 }
 }
-
-func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // waiting counts so many bytes while something is written.
 func (w *responseWriter) waiting(size int, write func() error) error {

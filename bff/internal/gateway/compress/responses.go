@@ -29,10 +29,12 @@ func Responses(minBytes int) (func(http.Handler) http.Handler, error) {
 		return nil, fmt.Errorf("compress responses of %d bytes and more: %w", minBytes, err)
 	}
 
+	hook := response.Hook(completion(minBytes))
+
 	return func(next http.Handler) http.Handler {
 		compressed := wrap(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			completed, finish := response.With(w, r, completion(minBytes))
+			completed, finish := response.With(w, r, hook)
 			stripped := stripTags(r)
 			preferred := httpfield.Codings(r.Header[acceptEncoding], "gzip", "zstd")
 

@@ -60,11 +60,8 @@ func New(cfg config.Headers) (*List, error) {
 	return l, nil
 }
 
-// Response returns the name of the header in which clients get a backend's metadata, and whether they may get it.
-func (l *List) Response(metadata string) (string, bool) {
-	header, ok := l.response[strings.ToLower(metadata)]
-	return header, ok
-}
+// Response returns the headers that clients may get of a backend's metadata, by the name of the metadata.
+func (l *List) Response() map[string]string { return l.response }
 
 // isValue reports whether a value can be gRPC metadata ("ASCII-Value", gRPC over HTTP2).
 func isValue(value string) bool {
