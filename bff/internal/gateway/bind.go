@@ -76,7 +76,7 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 			bound.ownWriter = rewrites(mux)
 			bound.ownContext = bound.defaultTranslation && !config.Interceptors && !bound.ServerStream && !bound.ClientStream
 			bound.wholeMessage = bound.defaultTranslation && bound.isWholeMessage()
-			bound.passThrough = bound.wholeMessage && len(bound.readFields()) == 0
+			bound.passThrough = bound.wholeMessage && len(bound.taggedFields()) == 0
 			bound.pages = pagesOf(bound.Route, config.Settings.JSON)
 
 			if bound.binding, err = binding.Compile(r, binding.Config{

@@ -31,7 +31,7 @@ type Route struct {
 	// responseHeaders are those of the configuration; see Config.
 	responseHeaders map[string]string
 	// defaultTranslation reports that no embedding program changes the translation, wholeMessage that the response then is one
-	// message, and passThrough that nothing but the codec reads it, so that it need not be decoded.
+	// message, and passThrough that it need not be decoded, because the codec and the header Location read encoded ones.
 	defaultTranslation, wholeMessage, passThrough bool
 	// ownWriter reports that messages reach the codec by way of intoBuffer.
 	ownWriter bool

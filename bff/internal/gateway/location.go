@@ -8,6 +8,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
 // located returns the path variables of the GET route that matches a path; not ok if there is none.
@@ -30,7 +31,13 @@ func (x *exchange) locate(message protoreflect.Message) {
 		return
 	}
 
-	at, err := location.At(message)
+	read, err := passthrough.Read(message, location.Fields())
+	if err != nil {
+		// Writing the message says what is wrong with it.
+		return
+	}
+
+	at, err := location.At(read)
 	if err != nil {
 		reqinfo.From(x.request.Context()).DropHeader("location")
 		return

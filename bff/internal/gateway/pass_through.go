@@ -16,8 +16,8 @@ func (r *Route) isWholeMessage() bool {
 	return !r.ServerStream && r.ResponseBody == "" && !r.isFile()
 }
 
-// readFields are the fields of the reply, or of each message of a stream, that the policy of the route reads.
-func (r *Route) readFields() []schema.FieldPath {
+// taggedFields are the fields of the reply that tags of the policy read. It must be decoded for them.
+func (r *Route) taggedFields() []schema.FieldPath {
 	tags := slices.Clone(r.Policy.Invalidates)
 	if r.Policy.Cache != nil {
 		tags = append(tags, r.Policy.Cache.Tags...)
@@ -27,6 +27,13 @@ func (r *Route) readFields() []schema.FieldPath {
 	for _, tag := range tags {
 		paths = append(paths, tag.ResponseFields()...)
 	}
+
+	return paths
+}
+
+// readFields are the fields of the reply, or of each message of a stream, that the policy of the route reads.
+func (r *Route) readFields() []schema.FieldPath {
+	paths := r.taggedFields()
 
 	if r.Policy.Location != nil {
 		paths = append(paths, r.Policy.Location.Fields()...)

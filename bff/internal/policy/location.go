@@ -18,6 +18,8 @@ type Location struct {
 	// texts are around the fields: one more than there are fields.
 	texts  []string
 	fields []locationField
+	// paths are those of the fields.
+	paths []schema.FieldPath
 }
 
 // locationField is a field in the path.
@@ -92,15 +94,8 @@ func (l *Location) At(m protoreflect.Message) (LocatedAt, error) {
 	return at, nil
 }
 
-// Fields are the fields of the message that At looks at.
-func (l *Location) Fields() []schema.FieldPath {
-	paths := make([]schema.FieldPath, 0, len(l.fields))
-	for _, f := range l.fields {
-		paths = append(paths, f.path)
-	}
-
-	return paths
-}
+// Fields are the fields of the message that At looks at. They must not be changed.
+func (l *Location) Fields() []schema.FieldPath { return l.paths }
 
 // escape writes a value for a path as one segment and as several; the second is empty if the value cannot be divided.
 func (f locationField) escape(text string) (one, many string, err error) {
@@ -137,7 +132,13 @@ func (f locationField) escape(text string) (one, many string, err error) {
 func dotted(path string) bool {
 	path, _, _ = strings.Cut(path, "?")
 
-	return slices.ContainsFunc(strings.Split(path, "/"), func(segment string) bool { return segment == "." || segment == ".." })
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+
+	return false
 }
 
 // location compiles a path with fields in braces, which may have patterns as in path templates.
@@ -158,7 +159,9 @@ func (c *compiler) location(template string) *Location {
 
 	for i, text := range names {
 		query = query || strings.ContainsAny(texts[i], "?#")
-		out.fields = append(out.fields, c.locationField(text, query))
+
+		field := c.locationField(text, query)
+		out.fields, out.paths = append(out.fields, field), append(out.paths, field.path)
 	}
 
 	if !strings.HasPrefix(template, "/") {

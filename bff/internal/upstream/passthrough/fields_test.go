@@ -5,8 +5,11 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
 func TestValues(t *testing.T) {
@@ -53,5 +56,43 @@ func TestValues(t *testing.T) {
 		}
 
 		break
+	}
+}
+
+// What is read of an encoded reply is the same as of a decoded one, and nothing else is decoded.
+func TestRead(t *testing.T) {
+	t.Parallel()
+
+	decoded := &orderv1.CreateOrderRequest{UserId: "usr_1", RequestId: "r1", Items: []*orderv1.LineItem{{Sku: "s"}}}
+
+	encoding, err := proto.Marshal(decoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	encoded, partly := new(orderv1.CreateOrderRequest), &orderv1.CreateOrderRequest{UserId: "usr_1"}
+	encoded.ProtoReflect().SetUnknown(encoding)
+	partly.ProtoReflect().SetUnknown(encoding)
+
+	path, err := schema.ResolveVariable(decoded.ProtoReflect().Descriptor(), "user_id")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for name, m := range map[string]*orderv1.CreateOrderRequest{"decoded": decoded, "encoded": encoded, "partly": partly} {
+		read, err := passthrough.Read(m.ProtoReflect(), []schema.FieldPath{path})
+		if err != nil || path.Text(read) != "usr_1" {
+			t.Errorf("%s: got %v, %v", name, read, err)
+		}
+
+		if got, _ := read.Interface().(*orderv1.CreateOrderRequest); m != decoded && len(got.GetItems()) > 0 {
+			t.Errorf("%s: all of it is decoded: %v", name, got)
+		}
+	}
+
+	encoded.ProtoReflect().SetUnknown(encoding[:len(encoding)-1])
+
+	if read, err := passthrough.Read(encoded.ProtoReflect(), []schema.FieldPath{path}); err == nil {
+		t.Errorf("got %v", read)
 	}
 }
