@@ -28,8 +28,9 @@ type Guard struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]*connection
-	// idle are those that wait for a request, the one that has waited longest first.
-	idle list.List
+	// order has the idle connections, the one that has waited longest for a request first; then idleEnd; then the active ones.
+	order   list.List
+	idleEnd *list.Element
 	// fresh is how many have had no request yet.
 	fresh int
 }
@@ -38,8 +39,9 @@ type Guard struct {
 type connection struct {
 	conn  net.Conn
 	fresh bool
-	// since is when it became idle, and place its element in Guard.idle; nil: it is active.
+	// since is when it became idle. Zero: it is active.
 	since time.Time
+	// place is its element in Guard.order. It only moves, so that a request allocates none.
 	place *list.Element
 }
 
@@ -55,7 +57,10 @@ func New(c config.Server, leaving func() bool) *Guard {
 		leaving = func() bool { return false }
 	}
 
-	return &Guard{config: c, leaving: leaving, conns: map[net.Conn]*connection{}}
+	g := &Guard{config: c, leaving: leaving, conns: map[net.Conn]*connection{}}
+	g.idleEnd = g.order.PushBack(nil)
+
+	return g
 }
 
 // Open is how many connections there are.
@@ -113,12 +118,8 @@ func (g *Guard) update(conn net.Conn, state http.ConnState) net.Conn {
 
 func (g *Guard) add(conn net.Conn) (unwanted net.Conn) {
 	if g.config.MaxConnections > 0 && len(g.conns) >= g.config.MaxConnections {
-		oldest := g.idle.Front()
-		if oldest == nil {
-			return conn
-		}
-
-		c, ok := oldest.Value.(*connection)
+		// At idleEnd, none is idle.
+		c, ok := g.order.Front().Value.(*connection)
 		if !ok || time.Since(c.since) < minIdle {
 			return conn
 		}
@@ -129,6 +130,7 @@ func (g *Guard) add(conn net.Conn) (unwanted net.Conn) {
 	}
 
 	c := &connection{conn: conn, fresh: true}
+	c.place = g.order.PushBack(c)
 	g.conns[conn] = c
 	g.fresh++
 	g.open.Add(1)
@@ -138,15 +140,16 @@ func (g *Guard) add(conn net.Conn) (unwanted net.Conn) {
 }
 
 func (g *Guard) markIdle(c *connection) {
-	if c.place == nil {
-		c.since, c.place = time.Now(), g.idle.PushBack(c)
+	if c.since.IsZero() {
+		c.since = time.Now()
+		g.order.MoveBefore(c.place, g.idleEnd)
 	}
 }
 
 func (g *Guard) markActive(c *connection) {
-	if c.place != nil {
-		g.idle.Remove(c.place)
-		c.place = nil
+	if !c.since.IsZero() {
+		c.since = time.Time{}
+		g.order.MoveToBack(c.place)
 	}
 
 	if c.fresh {
@@ -157,6 +160,7 @@ func (g *Guard) markActive(c *connection) {
 
 func (g *Guard) remove(c *connection) {
 	g.markActive(c)
+	g.order.Remove(c.place)
 	delete(g.conns, c.conn)
 	g.open.Add(-1)
 }

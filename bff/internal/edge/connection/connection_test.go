@@ -184,3 +184,16 @@ func TestEncryptedConnectionIsClosedWithoutAlert(t *testing.T) {
 		t.Error("it is still open")
 	}
 }
+
+// BenchmarkState is what each request of a connection costs.
+func BenchmarkState(b *testing.B) {
+	conns := connection.New(config.Server{MaxConnections: 10_000}, nil)
+	busy := open(conns, 1000)[500]
+
+	b.ReportAllocs()
+
+	for b.Loop() {
+		conns.State(busy, http.StateActive)
+		conns.State(busy, http.StateIdle)
+	}
+}
