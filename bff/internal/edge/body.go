@@ -7,24 +7,9 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// BodyLimit bounds the request's body in bytes, and counts on the record how many were read. The limit is on the record, where the
+// limitedBody bounds the request's body in bytes, and counts on the record how many were read. The limit is on the record, where the
 // matched route may change it before the first read; a read over it fails with *http.MaxBytesError, and the record shows that,
 // because decoders tend to drop the cause of errors.
-func BodyLimit(limit int64) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			rec := reqinfo.From(r.Context())
-			rec.BodyLimit = limit
-
-			if r.Body != http.NoBody {
-				r.Body = &limitedBody{w: w, body: r.Body, declared: r.ContentLength, rec: rec}
-			}
-
-			next.ServeHTTP(w, r)
-		})
-	}
-}
-
 type limitedBody struct {
 	w        http.ResponseWriter
 	body     io.ReadCloser

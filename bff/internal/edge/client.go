@@ -9,37 +9,35 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-
-	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// ClientAddress sets the client's address on the record. Without trusted prefixes it is the connection's. With them it is the
-// rightmost address outside of them among X-Forwarded-For and, to its right, the connection's own; if all are trusted, the
-// leftmost.
+// clientAddress finds the address of a client. Without trusted prefixes it is the connection's. With them it is the rightmost address
+// outside of them among X-Forwarded-For and, to its right, the connection's own; if all are trusted, the leftmost.
 //
 // Elements to the left of an address that is not trusted may be forged, and are ignored. An invalid element ends the search: the
 // address is that of the proxy that sent it, so all such clients of the proxy count as one. That is logged once.
-//
-// It panics if a prefix cannot be parsed.
-func ClientAddress(trusted []string, logger *slog.Logger) func(http.Handler) http.Handler {
+type clientAddress struct {
+	proxies prefixes
+	warn    func(r *http.Request, proxy netip.Addr, element string)
+}
+
+// newClientAddress panics if a prefix cannot be parsed.
+func newClientAddress(trusted []string, logger *slog.Logger) clientAddress {
 	proxies := make(prefixes, 0, len(trusted))
 	for _, text := range trusted {
 		proxies = append(proxies, mustPrefix(text))
 	}
 
-	warn := warnOnce(logger)
+	return clientAddress{proxies: proxies, warn: warnOnce(logger)}
+}
 
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			client, invalid := proxies.client(peer(r), r.Header["X-Forwarded-For"])
-			if invalid != "" {
-				warn(r, client, invalid)
-			}
-
-			reqinfo.From(r.Context()).Client = client
-			next.ServeHTTP(w, r)
-		})
+func (c clientAddress) of(r *http.Request) netip.Addr {
+	client, invalid := c.proxies.client(peer(r), r.Header["X-Forwarded-For"])
+	if invalid != "" {
+		c.warn(r, client, invalid)
 	}
+
+	return client
 }
 
 // warnOnce returns a function that logs the first invalid element.

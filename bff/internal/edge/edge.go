@@ -43,16 +43,12 @@ type Deps struct {
 //
 //	Linger         reads on after an early response, over HTTP/2
 //	Problems       the gateway's settings for problems
-//	Recover        a panic is a 500, and the record of the request begins
-//	RequestID      the request's id, for the client, the log and the backends
+//	Begin          the record: id, client address, limit of the body; the writer, with headers for browsers; a panic is a 500
 //	AccessLog      one line and one sample per request
 //	Deadlines      until when the connection may be slow; the route may have another
 //	Connections    refuses those that abort their requests; tells clients when to close theirs
 //	Responses      aborts the responses of the slowest clients, when too much is buffered
-//	ClientAddress  the client's address, with trusted proxies
-//	SecurityHeaders
 //	CORS           off unless origins are configured; handles preflights
-//	BodyLimit      the route may have another
 //	Middleware     of an embedding program
 //	ClientLimit    coarse, per address
 //	Certificate    whether the client's certificate is still valid
@@ -73,16 +69,12 @@ func Wrap(cfg config.Config, deps Deps, next http.Handler) http.Handler {
 	chain := chi.Middlewares{
 		Linger,
 		deps.Problems,
-		Recover(deps.Logger),
-		RequestID,
+		Begin(cfg, deps.Logger),
 		AccessLog(deps.Logger, deps.Metrics),
 		Deadlines(cfg.Server.RequestTimeout),
 		deps.Connections,
 		deps.Responses,
-		ClientAddress(cfg.ClientIP.TrustedProxies, deps.Logger),
-		SecurityHeaders,
 		cors,
-		BodyLimit(cfg.Limits.MaxBodyBytes),
 		deps.Middleware,
 		sameRequest,
 		deps.ClientLimit,

@@ -5,43 +5,38 @@ import (
 	"strings"
 
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
-	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// SecurityHeaders adds headers for browsers: responses are not to be sniffed and not to be stored. Those that a browser may show as
-// a page are not to load or run anything, to be in a frame, or to be named as referrer. JSON is no such page: with nosniff a
-// browser only shows its text (OWASP REST Security Cheat Sheet, "Security Headers"). In a frame of another origin it is harmless as
-// well, unless the browser has added credentials by itself (see ambientCredentials). Over TLS, clients are told to stay with it.
+// securityHeaders are headers for browsers: responses are not to be sniffed and not to be stored. Those that a browser may show as a
+// page are not to load or run anything, to be in a frame, or to be named as referrer. JSON is no such page: with nosniff a browser
+// only shows its text (OWASP REST Security Cheat Sheet, "Security Headers"). In a frame of another origin it is harmless as well,
+// unless the browser has added credentials by itself (see ambientCredentials). Over TLS, clients are told to stay with it.
 //
-// A handler may set others for its own responses.
-func SecurityHeaders(next http.Handler) http.Handler {
-	// All responses share the lists, which have no spare capacity: appending to one copies it.
-	shared := &securityHeaders{
+// A handler may set others for its own responses. All responses share the lists, which have no spare capacity: appending to one
+// copies it.
+type securityHeaders struct{ options, caching, transport, policy, referrer []string }
+
+func newSecurityHeaders() *securityHeaders {
+	return &securityHeaders{
 		options:   []string{"nosniff"},
 		caching:   []string{noStore},
 		transport: []string{"max-age=31536000"},
 		policy:    []string{"default-src 'none'; frame-ancestors 'none'"},
 		referrer:  []string{"no-referrer"},
 	}
-
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header := w.Header()
-		header["X-Content-Type-Options"] = shared.options
-		header["Cache-Control"] = shared.caching
-
-		if r.TLS != nil {
-			header["Strict-Transport-Security"] = shared.transport
-		}
-
-		secured, finish := response.With(w, r, shared)
-		next.ServeHTTP(secured, r)
-		finish()
-	})
 }
 
 const noStore = "no-store"
 
-type securityHeaders struct{ options, caching, transport, policy, referrer []string }
+// set sets those that do not depend on the response.
+func (s *securityHeaders) set(header http.Header, r *http.Request) {
+	header["X-Content-Type-Options"] = s.options
+	header["Cache-Control"] = s.caching
+
+	if r.TLS != nil {
+		header["Strict-Transport-Security"] = s.transport
+	}
+}
 
 // BeforeHeader implements response.Hook. It completes the header by what the response is.
 func (s *securityHeaders) BeforeHeader(r *http.Request, header http.Header, status int) int {

@@ -3,26 +3,18 @@ package edge
 import (
 	"crypto/rand"
 	"net/http"
-
-	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // headerRequestID has the id of the request in both directions.
 const headerRequestID = "X-Request-Id"
 
-// RequestID sets the id of the request: the client's, if that is 8 to 64 harmless characters, or 26 random ones. The response has
-// it, too.
-func RequestID(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get(headerRequestID)
-		if !isRequestID(id) {
-			id = rand.Text()
-		}
+// requestID returns the id of a request: the client's, if that is 8 to 64 harmless characters, or 26 random ones.
+func requestID(header http.Header) string {
+	if id := header.Get(headerRequestID); isRequestID(id) {
+		return id
+	}
 
-		reqinfo.From(r.Context()).ID = id
-		w.Header()[headerRequestID] = []string{id}
-		next.ServeHTTP(w, r)
-	})
+	return rand.Text()
 }
 
 // isRequestID reports whether a client may send this id: letters, digits and, except at the beginning, dots, dashes and

@@ -39,7 +39,7 @@ func TestPanicBeforeTheAnswerIsAProblem(t *testing.T) {
 	}
 
 	if panics[0]["panic"] != "password is hunter2" || panics[0]["request_id"] != requests[0]["request_id"] ||
-		!strings.Contains(panics[0]["stack"].(string), "recover_test.go") || panics[0]["level"] != "ERROR" {
+		!strings.Contains(panics[0]["stack"].(string), "begin_test.go") || panics[0]["level"] != "ERROR" {
 		t.Errorf("got %v", panics[0])
 	}
 

@@ -1,0 +1,90 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
+)
+
+// exchange is what every request and its response need, in one piece of memory.
+type exchange struct {
+	context reqinfo.Context
+	body    limitedBody
+	writer  response.Writer
+	// id is the value of the header with the request's id.
+	id [1]string
+}
+
+// Begin makes the record of a request, with its id, the client's address and the limit of its body, and the writer of its response,
+// with the headers for browsers. It responds to a panic with a 500. If the response has begun already, the connection is aborted, so
+// that the client sees that the response is incomplete.
+//
+// It panics if a prefix of a trusted proxy cannot be parsed.
+func Begin(cfg config.Config, logger *slog.Logger) func(http.Handler) http.Handler {
+	clients := newClientAddress(cfg.ClientIP.TrustedProxies, logger)
+	browsers := newSecurityHeaders()
+
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			x := &exchange{}
+			x.context.Begin(r.Context(), time.Now())
+			r = r.WithContext(&x.context)
+
+			rec := &x.context.Record
+			rec.ID = requestID(r.Header)
+			rec.Client = clients.of(r)
+			rec.BodyLimit = cfg.Limits.MaxBodyBytes
+
+			if r.ContentLength == 0 {
+				// Over HTTP/2 there is always one.
+				r.Body = http.NoBody
+			}
+
+			if r.Body != http.NoBody {
+				x.body = limitedBody{w: w, body: r.Body, declared: r.ContentLength, rec: rec}
+				r.Body = &x.body
+			}
+
+			x.id[0] = rec.ID
+			w.Header()[headerRequestID] = x.id[:]
+			browsers.set(w.Header(), r)
+			x.writer = response.New(w, r, browsers)
+
+			defer recoverFrom(&x.writer, r, logger)
+
+			next.ServeHTTP(&x.writer, r)
+			x.writer.Finish()
+		})
+	}
+}
+
+// recoverFrom is deferred. It responds to a panic, unless that is how net/http aborts the connection.
+func recoverFrom(w *response.Writer, r *http.Request, logger *slog.Logger) {
+	v := recover()
+	if v == nil {
+		return
+	}
+
+	if v == http.ErrAbortHandler { //nolint:errorlint,err113 // net/http compares it in the same way.
+		panic(v)
+	}
+
+	logger.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelError, "panic",
+		slog.String("request_id", reqinfo.From(r.Context()).ID), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+
+	if w.Status() != 0 {
+		panic(http.ErrAbortHandler)
+	}
+
+	problem.Write(w, r, problem.New(codes.Internal, "something went wrong on our side"), fmt.Errorf("panic: %v", v))
+}
