@@ -138,7 +138,7 @@ need-chromium:
 # What a request costs beside grpc-gateway without anything around it. BENCH are flags: `make bench BENCH="-quick -only small,list"`.
 .PHONY: bench
 bench: bin/bench ## Measure CPU per request, which takes about three minutes, and print a table.
-	cd bench && exec ../bin/bench $(BENCH)
+	exec bin/bench $(BENCH)
 
 .PHONY: bin/bench
 bin/bench:

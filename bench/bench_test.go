@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -29,5 +31,23 @@ func TestRows(t *testing.T) {
 		if !regexp.MustCompile(row).MatchString(out.String()) {
 			t.Errorf("no row like %s in:\n%s", row, &out)
 		}
+	}
+}
+
+// It once had to be run in its own folder, and said "stat cmd/peers" elsewhere.
+func TestRunsInAnyFolderOfTheRepository(t *testing.T) {
+	module, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, folder := range []string{module, filepath.Dir(module), filepath.Join(module, "cmd", "peers")} {
+		if got, err := findModule(folder); got != module || err != nil {
+			t.Errorf("in %s it is %q, %v, want %s", folder, got, err, module)
+		}
+	}
+
+	if got, err := findModule(t.TempDir()); err == nil {
+		t.Errorf("outside of the repository it is %q, want an error", got)
 	}
 }

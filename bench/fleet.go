@@ -16,7 +16,7 @@ import (
 // alone has one that always does. The backend counts calls by their authority.
 const configuration = `server: {address: "127.0.0.1:0", drain_delay: 1ms, drain_timeout: 1s}
 admin: {address: "127.0.0.1:0"}
-auth: {issuers: [{issuer: %q, audiences: [%q], algorithms: [EdDSA], jwks_file: %q}]}
+auth: {issuers: [{issuer: %q, audiences: [%q], algorithms: [RS256], jwks_file: %q}]}
 limits: {client: {requests: 1000000, per: 1s, burst: 2000000}}
 policies:
   - selector: "*"
@@ -33,6 +33,8 @@ upstreams:
 
 // fleet is what runs. All of it ends with stop.
 type fleet struct {
+	// module is the folder of the benchmark, dir one for files that are not kept.
+	module  string
 	dir     string
 	keys    string
 	callers []caller
@@ -58,21 +60,44 @@ func build(ctx context.Context, module, pkg, binary string) error {
 	return nil
 }
 
+// findModule returns the folder of the benchmark's module, in the repository that a folder is in.
+func findModule(folder string) (string, error) {
+	for above := folder; ; above = filepath.Dir(above) {
+		module := filepath.Join(above, "bench")
+		if _, err := os.Stat(filepath.Join(module, "cmd", "peers")); err == nil {
+			return module, nil
+		}
+
+		if above == filepath.Dir(above) {
+			return "", fmt.Errorf("%s is not in the repository of Portico, whose sources the benchmark builds", folder)
+		}
+	}
+}
+
 // start builds and starts all but the gateways with many routes.
 func (f *fleet) start(ctx context.Context, o options) error {
+	folder, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+
+	if f.module, err = findModule(folder); err != nil {
+		return err
+	}
+
 	peers := filepath.Join(f.dir, "peers")
-	if err := build(ctx, ".", "./cmd/peers", peers); err != nil {
+	if err := build(ctx, f.module, "./cmd/peers", peers); err != nil {
 		return err
 	}
 
 	if o.portico == "" {
 		o.portico = filepath.Join(f.dir, "portico")
-		if err := build(ctx, "..", "./bff/cmd/portico", o.portico); err != nil {
+		if err := build(ctx, filepath.Dir(f.module), "./bff/cmd/portico", o.portico); err != nil {
 			return err
 		}
 	}
 
-	err := f.makeCallers(max(o.workers, latencyConnections))
+	err = f.makeCallers(max(o.workers, latencyConnections))
 	if err != nil {
 		return err
 	}
@@ -113,7 +138,7 @@ func (f *fleet) serve(ctx context.Context, name, binary string) (*process, error
 // withRoutes starts gateways that embed Portico, with so many further routes.
 func (f *fleet) withRoutes(ctx context.Context, counts ...int) ([]*process, error) {
 	binary := filepath.Join(f.dir, "embed")
-	if err := build(ctx, ".", "./cmd/embed", binary); err != nil {
+	if err := build(ctx, f.module, "./cmd/embed", binary); err != nil {
 		return nil, err
 	}
 
