@@ -16,7 +16,7 @@ import (
 // alone has one that always does. The backend counts calls by their authority.
 const configuration = `server: {address: "127.0.0.1:0", drain_delay: 1ms, drain_timeout: 1s}
 admin: {address: "127.0.0.1:0"}
-auth: {issuers: [{issuer: %q, audiences: [%q], algorithms: [RS256], jwks_file: %q}]}
+auth: {issuers: [{issuer: %q, audiences: [%q], algorithms: [%q], jwks_file: %q}]}
 limits: {client: {requests: 1000000, per: 1s, burst: 2000000}}
 policies:
   - selector: "*"
@@ -24,11 +24,11 @@ policies:
   - selector: order.v1.OrderService.GetOrder
     set: {rate_limits: [{requests: 1, per: 86400s, burst: 1}]}
 upstreams:
-  user: {addresses: [%[4]q], authority: %[5]s}
-  order: {addresses: [%[4]q], authority: %[5]s}
-  profile: {addresses: [%[4]q], authority: %[5]s}
-  payment: {addresses: [%[4]q], authority: %[5]s}
-  notification: {addresses: [%[4]q], authority: %[5]s}
+  user: {addresses: [%[5]q], authority: %[6]s}
+  order: {addresses: [%[5]q], authority: %[6]s}
+  profile: {addresses: [%[5]q], authority: %[6]s}
+  payment: {addresses: [%[5]q], authority: %[6]s}
+  notification: {addresses: [%[5]q], authority: %[6]s}
 `
 
 // fleet is what runs. All of it ends with stop.
@@ -40,7 +40,7 @@ type fleet struct {
 	callers []caller
 	running []*process
 
-	backend, vanilla, floor, portico *process
+	backend, usual, vanilla, floor, portico *process
 	// against is another build of Portico. Nil: there is none.
 	against *process
 }
@@ -103,6 +103,10 @@ func (f *fleet) start(ctx context.Context, o options) error {
 	}
 
 	if f.backend, err = f.launch(ctx, "backend", peers, "backend"); err != nil {
+		return err
+	}
+
+	if f.usual, err = f.launch(ctx, "usual", peers, "usual", f.backend.address, f.keys); err != nil {
 		return err
 	}
 
@@ -188,7 +192,7 @@ func authority(gateway string) string { return strings.ReplaceAll(gateway, " ", 
 func (f *fleet) configure(name string) (file string, err error) {
 	file = filepath.Join(f.dir, authority(name)+".yaml")
 
-	text := fmt.Sprintf(configuration, issuer, audience, f.keys, f.backend.address, authority(name))
+	text := fmt.Sprintf(configuration, sample.Issuer, sample.Audience, sample.Algorithm, f.keys, f.backend.address, authority(name))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", fmt.Errorf("write configuration: %w", err)
 	}

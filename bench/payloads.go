@@ -17,7 +17,7 @@ type payload struct {
 	name string
 	// about says what is compared with what.
 	about string
-	// variants are the gateways; all of them are compared with the first, and the second is the one that it is about.
+	// variants are the gateways; all of them are compared with the first, and with vanilla.
 	variants func(context.Context, *fleet) ([]variant, error)
 	// same reports that the answers of all variants must be the same.
 	same bool
@@ -44,8 +44,8 @@ func payloads() []payload {
 		{name: "shared", about: "GET of a dashboard, all workers one caller", variants: plain(aggregate), same: true},
 		{name: "stream", about: "messages of a stream", variants: plain(watch), same: true, stream: true},
 		{name: "cache", about: "GET of a kept answer; the floor's is static", variants: plain(cached), same: true},
-		{name: "401", about: "no token, against small", variants: refused(small, http.StatusUnauthorized)},
-		{name: "429", about: "over its limit, against small", variants: refused(order, http.StatusTooManyRequests)},
+		{name: "401", about: "no token; vanilla's is small", variants: refused(small, http.StatusUnauthorized)},
+		{name: "429", about: "over its limit; vanilla's is small", variants: refused(order, http.StatusTooManyRequests)},
 		{name: "routes", about: "small with further routes: 10, 200, 2,000", variants: routed, same: true},
 	}
 }
@@ -78,6 +78,7 @@ func toAll(target string, f *fleet, callers []caller) ([]variant, error) {
 	}
 
 	variants := []variant{
+		{name: "usual", process: f.usual, requests: requests, status: http.StatusOK},
 		{name: "vanilla", process: f.vanilla, requests: requests, status: http.StatusOK},
 		{name: "portico", process: f.portico, requests: requests, status: status},
 		{name: "floor", process: f.floor, requests: requests, status: status},
@@ -89,7 +90,7 @@ func toAll(target string, f *fleet, callers []caller) ([]variant, error) {
 	return variants, nil
 }
 
-// refused compares what Portico does not do with what vanilla does for the small payload.
+// refused compares a refusal with what vanilla, which refuses nothing, does for the small payload.
 func refused(target string, status int) func(context.Context, *fleet) ([]variant, error) {
 	return func(_ context.Context, f *fleet) ([]variant, error) {
 		token := f.callers[0].token
@@ -105,6 +106,7 @@ func refused(target string, status int) func(context.Context, *fleet) ([]variant
 		done, err := requestTo(small, f.callers[0].token)
 
 		variants := []variant{
+			{name: "usual", process: f.usual, requests: [][]byte{request}, status: status},
 			{name: "vanilla", process: f.vanilla, requests: [][]byte{done}, status: http.StatusOK},
 			{name: "portico", process: f.portico, requests: [][]byte{request}, status: status},
 		}

@@ -89,22 +89,31 @@ func cpuModel() string {
 
 // reportHead begins the table.
 func reportHead(w io.Writer) {
-	fmt.Fprint(w, "\n| payload | gateway | CPU to the first, median (quartiles) | µs of CPU each | allocations each | calls each | peak MB |",
-		" answers |\n",
-		"|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(w, "\n| payload | gateway | CPU to the first, median (quartiles) | to vanilla | µs of CPU each | allocations each |",
+		" calls each | peak MB | answers |\n",
+		"|---|---|---|---|---|---|---|---|---|\n")
 }
 
 // report prints the rows of a payload.
 func report(w io.Writer, p payload, results []result) {
 	label := fmt.Sprintf("**%s**: %s", p.name, p.about)
+	vanilla := slices.IndexFunc(results, func(r result) bool { return r.name == "vanilla" })
 
 	for i, r := range results {
-		compared := ratio(r.ratios)
-		if i == 0 {
-			compared = "1"
+		toFirst, toVanilla := "1", ""
+		if i > 0 {
+			toFirst = ratio(r.ratios(results[0]))
 		}
 
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %d |\n", label, r.name, compared, microseconds(r.cpu),
+		switch vanilla {
+		case -1:
+		case i:
+			toVanilla = "1"
+		default:
+			toVanilla = ratio(r.ratios(results[vanilla]))
+		}
+
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s | %d |\n", label, r.name, toFirst, toVanilla, microseconds(r.cpu),
 			decimal(r.mallocs, 1), decimal(r.calls, 2), megabytes(r.peak), r.answers)
 
 		label = ""

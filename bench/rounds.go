@@ -9,9 +9,8 @@ import (
 type result struct {
 	variant
 
-	// cpu is per request and round, ratios that to the first variant's.
-	cpu    []time.Duration
-	ratios []float64
+	// cpu is per request, by round.
+	cpu []time.Duration
 	// answers are those of all rounds.
 	answers int64
 	// mallocs is per request.
@@ -20,6 +19,16 @@ type result struct {
 	calls float64
 	// peak is the largest resident set, in bytes.
 	peak int64
+}
+
+// ratios are those of the CPU to another's, by round.
+func (r result) ratios(to result) []float64 {
+	ratios := make([]float64, len(r.cpu))
+	for i, cpu := range r.cpu {
+		ratios[i] = float64(cpu) / float64(to.cpu[i])
+	}
+
+	return ratios
 }
 
 // warmUpShare is that of a round for which the load runs before anything counts.
@@ -103,8 +112,6 @@ func measureRound(ctx context.Context, l *loader, length time.Duration, results 
 		return err
 	}
 
-	var first time.Duration
-
 	for i := range results {
 		r := &results[i]
 
@@ -113,14 +120,8 @@ func measureRound(ctx context.Context, l *loader, length time.Duration, results 
 			return err
 		}
 
-		each := (now - before[i]) / time.Duration(counts[i])
-		if i == 0 {
-			first = each
-		}
-
 		r.answers += counts[i]
-		r.cpu = append(r.cpu, each)
-		r.ratios = append(r.ratios, float64(each)/float64(first))
+		r.cpu = append(r.cpu, (now-before[i])/time.Duration(counts[i]))
 	}
 
 	for _, r := range results {

@@ -11,14 +11,12 @@ import (
 	"math/big"
 	"os"
 	"time"
+
+	"github.com/portico-gateway/portico/bench/internal/sample"
 )
 
-// What every token has. The top-level domain "invalid" belongs to nobody (RFC 2606).
 const (
-	issuer    = "https://bench.portico.invalid"
-	audience  = "portico"
-	algorithm = "RS256"
-	keyID     = "bench"
+	keyID = "bench"
 	// tokenLifetime is longer than any run.
 	tokenLifetime = 2 * time.Hour
 )
@@ -39,7 +37,7 @@ func newSigner(jwksFile string) (signer, error) {
 	}
 
 	set, err := json.Marshal(object{"keys": []object{{
-		"kty": "RSA", "alg": algorithm, "use": "sig", "kid": keyID,
+		"kty": "RSA", "alg": sample.Algorithm, "use": "sig", "kid": keyID,
 		"n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()),
 		"e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes()),
 	}}})
@@ -57,9 +55,9 @@ func newSigner(jwksFile string) (signer, error) {
 // token signs a token for a user.
 func (s signer) token(user string) (string, error) {
 	now := time.Now()
-	header := object{"alg": algorithm, "typ": "JWT", "kid": keyID}
+	header := object{"alg": sample.Algorithm, "typ": "JWT", "kid": keyID}
 	claims := object{
-		"iss": issuer, "aud": audience, "sub": user, "scope": "openid profile orders:read",
+		"iss": sample.Issuer, "aud": sample.Audience, "sub": user, "scope": "openid profile orders:read",
 		"iat": now.Unix(), "exp": now.Add(tokenLifetime).Unix(),
 	}
 

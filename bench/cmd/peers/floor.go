@@ -22,11 +22,11 @@ import (
 
 // floor is what no gateway gets below with net/http and grpc-go: it makes the calls, with bytes that are ready and answers that are
 // not looked at, and answers with JSON that is ready.
-func floor(backend string) (http.Handler, error) {
+func floor(backend string) (peer, error) {
 	users, orders, profiles, err := connect(backend, grpc.WithAuthority("floor"),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{})))
 	if err != nil {
-		return nil, err
+		return peer{}, err
 	}
 
 	var faults []error
@@ -66,7 +66,7 @@ func floor(backend string) (http.Handler, error) {
 	line, err := protojson.Marshal(sample.Change(0))
 	mux.Handle("GET /v1/orders/{order_id}", streaming{call: watch, line: append(line, '\n')})
 
-	return mux, errors.Join(append(faults, err)...)
+	return plainly(mux), errors.Join(append(faults, err)...)
 }
 
 // call is one that is made over and over.

@@ -18,7 +18,8 @@ func main() {
 	}
 }
 
-// run starts the peer of that name: "backend", or "vanilla" or "floor" with the address of the backend.
+// run starts the peer of that name: "backend"; "vanilla" or "floor" with the address of the backend; "usual" with the file of the
+// key set besides.
 func run(args []string) error {
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
@@ -31,6 +32,8 @@ func run(args []string) error {
 		return runBackend()
 	case len(args) == 2 && args[0] == "vanilla":
 		return serve(vanilla(args[1]))
+	case len(args) == 3 && args[0] == "usual":
+		return serve(usual(args[1], args[2]))
 	case len(args) == 2 && args[0] == "floor":
 		return serve(floor(args[1]))
 	default:
@@ -38,8 +41,20 @@ func run(args []string) error {
 	}
 }
 
-// serve answers clients with the handler, and the benchmark with what was allocated. It prints both addresses.
-func serve(handler http.Handler, err error) error {
+// peer is a gateway.
+type peer struct {
+	server *http.Server
+	// metrics have what was allocated, under the name that the collector of Prometheus gives it.
+	metrics http.Handler
+}
+
+// plainly serves with the defaults of net/http.
+func plainly(handler http.Handler) peer {
+	return peer{server: &http.Server{Handler: handler}, metrics: http.HandlerFunc(writeAllocations)}
+}
+
+// serve serves clients, and the benchmark with the metrics. It prints both addresses.
+func serve(p peer, err error) error {
 	if err != nil {
 		return err
 	}
@@ -55,12 +70,12 @@ func serve(handler http.Handler, err error) error {
 	}
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /metrics", writeAllocations)
+	mux.Handle("GET /metrics", p.metrics)
 
 	failed := make(chan error, 2)
 
 	go func() { failed <- http.Serve(admin, mux) }()
-	go func() { failed <- http.Serve(listener, handler) }()
+	go func() { failed <- p.server.Serve(listener) }()
 
 	fmt.Printf("listening address=%s admin=%s\n", listener.Addr(), admin.Addr())
 

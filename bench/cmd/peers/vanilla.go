@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"golang.org/x/sync/errgroup"
@@ -19,15 +18,22 @@ import (
 )
 
 // vanilla is grpc-gateway as its documentation sets it up: the generated handlers on one mux with default options, and nothing
-// else. It has a connection for each service, as Portico has.
-func vanilla(backend string) (http.Handler, error) {
-	user, order, profile, err := connect(backend, grpc.WithAuthority("vanilla"))
+// else.
+func vanilla(backend string) (peer, error) {
+	mux, err := vanillaMux(backend, "vanilla")
+
+	return plainly(mux), err
+}
+
+// vanillaMux has the generated handlers. It has a connection for each service, as Portico has, and an authority for all its calls.
+func vanillaMux(backend, authority string, options ...runtime.ServeMuxOption) (*runtime.ServeMux, error) {
+	user, order, profile, err := connect(backend, grpc.WithAuthority(authority))
 	if err != nil {
 		return nil, err
 	}
 
 	ctx := context.Background()
-	mux := runtime.NewServeMux()
+	mux := runtime.NewServeMux(options...)
 
 	return mux, errors.Join(
 		userv1.RegisterUserServiceHandler(ctx, mux, user),

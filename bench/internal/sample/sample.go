@@ -16,6 +16,10 @@ import (
 )
 
 const (
+	// Issuer, Audience and Algorithm are those of the tokens. The top-level domain "invalid" belongs to nobody (RFC 2606).
+	Issuer    = "https://bench.portico.invalid"
+	Audience  = "portico"
+	Algorithm = "RS256"
 	// UserID is the one user that there is, and the subject of the tokens.
 	UserID = "alice"
 	// ListLength is how many orders are in a list that is asked for a whole page.
