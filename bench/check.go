@@ -53,16 +53,18 @@ func settled(ctx context.Context, v variant) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 
-	c, err := dial(v.process.address)
+	c, err := v.process.dial(0)
 	if err != nil {
 		return nil, err
 	}
 	defer c.close()
 
-	c.keep = &bytes.Buffer{}
+	var body bytes.Buffer
+
+	c.keepBody(&body)
 
 	for {
-		c.keep.Reset()
+		body.Reset()
 
 		status, err := c.do(v.of(0))
 		if err != nil {
@@ -70,12 +72,12 @@ func settled(ctx context.Context, v variant) ([]byte, error) {
 		}
 
 		if status == v.status {
-			return c.keep.Bytes(), nil
+			return body.Bytes(), nil
 		}
 
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("answers %d, not %d: %s", status, v.status, c.keep)
+			return nil, fmt.Errorf("answers %d, not %d: %s", status, v.status, &body)
 		case <-time.After(pollInterval):
 		}
 	}

@@ -22,6 +22,17 @@ const (
 	readBuffer = 64 << 10
 )
 
+// connection makes requests, one after the other. It is for one goroutine.
+type connection interface {
+	// do makes a request, which is written as in HTTP/1.1, and reads the whole answer.
+	do(request []byte) (status int, err error)
+	// newlines is how many there were in all bodies.
+	newlines() int64
+	// keepBody says what the bodies of answers are written to.
+	keepBody(keep *bytes.Buffer)
+	close()
+}
+
 // client sends requests that are ready over one connection that is kept, and looks at no more of an answer than it must: what the
 // load costs is missing to those who are measured. It is for one goroutine.
 type client struct {
@@ -43,9 +54,13 @@ func dial(address string) (*client, error) {
 	return &client{conn: conn, reader: bufio.NewReaderSize(conn, readBuffer)}, nil
 }
 
+func (c *client) newlines() int64 { return c.lines }
+
+func (c *client) keepBody(keep *bytes.Buffer) { c.keep = keep }
+
 func (c *client) close() { _ = c.conn.Close() }
 
-// do makes a request and reads the whole answer.
+// do implements connection.
 func (c *client) do(request []byte) (status int, err error) {
 	if c.requests%renewAfter == 0 {
 		if err := c.conn.SetDeadline(time.Now().Add(answerTimeout)); err != nil {

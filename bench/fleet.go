@@ -14,7 +14,7 @@ import (
 
 // configuration is Portico's: production policies, with limits that are checked but do not refuse what the load sends. GetOrder
 // alone has one that always does. The backend counts calls by their authority.
-const configuration = `server: {address: "127.0.0.1:0", drain_delay: 1ms, drain_timeout: 1s}
+const configuration = `server: {address: "127.0.0.1:0", drain_delay: 1ms, drain_timeout: 1s%s}
 admin: {address: "127.0.0.1:0"}
 auth: {issuers: [{issuer: %q, audiences: [%q], algorithms: [%q], jwks_file: %q}]}
 limits: {client: {requests: 1000000, per: 1s, burst: 2000000}}
@@ -24,11 +24,11 @@ policies:
   - selector: order.v1.OrderService.GetOrder
     set: {rate_limits: [{requests: 1, per: 86400s, burst: 1}]}
 upstreams:
-  user: {addresses: [%[5]q], authority: %[6]s}
-  order: {addresses: [%[5]q], authority: %[6]s}
-  profile: {addresses: [%[5]q], authority: %[6]s}
-  payment: {addresses: [%[5]q], authority: %[6]s}
-  notification: {addresses: [%[5]q], authority: %[6]s}
+  user: {addresses: [%[6]q], authority: %[7]s}
+  order: {addresses: [%[6]q], authority: %[7]s}
+  profile: {addresses: [%[6]q], authority: %[7]s}
+  payment: {addresses: [%[6]q], authority: %[7]s}
+  notification: {addresses: [%[6]q], authority: %[7]s}
 `
 
 // fleet is what runs. All of it ends with stop.
@@ -38,7 +38,9 @@ type fleet struct {
 	dir     string
 	keys    string
 	callers []caller
-	running []*process
+	// certificate is nil unless the load is over TLS.
+	certificate *certificate
+	running     []*process
 
 	backend, usual, vanilla, floor, portico *process
 	// against is another build of Portico. Nil: there is none.
@@ -102,19 +104,25 @@ func (f *fleet) start(ctx context.Context, o options) error {
 		return err
 	}
 
+	if o.h2 {
+		if f.certificate, err = newCertificate(f.dir); err != nil {
+			return err
+		}
+	}
+
 	if f.backend, err = f.launch(ctx, "backend", peers, "backend"); err != nil {
 		return err
 	}
 
-	if f.usual, err = f.launch(ctx, "usual", peers, "usual", f.backend.address, f.keys); err != nil {
+	if f.usual, err = f.peer(ctx, peers, "usual", f.backend.address, f.keys); err != nil {
 		return err
 	}
 
-	if f.vanilla, err = f.launch(ctx, "vanilla", peers, "vanilla", f.backend.address); err != nil {
+	if f.vanilla, err = f.peer(ctx, peers, "vanilla", f.backend.address); err != nil {
 		return err
 	}
 
-	if f.floor, err = f.launch(ctx, "floor", peers, "floor", f.backend.address); err != nil {
+	if f.floor, err = f.peer(ctx, peers, "floor", f.backend.address); err != nil {
 		return err
 	}
 
@@ -129,6 +137,26 @@ func (f *fleet) start(ctx context.Context, o options) error {
 	return err
 }
 
+// peer starts the one of that name.
+func (f *fleet) peer(ctx context.Context, peers, name string, args ...string) (*process, error) {
+	args = append([]string{name}, args...)
+	if f.certificate != nil {
+		args = append([]string{"-cert", f.certificate.certFile, "-key", f.certificate.keyFile}, args...)
+	}
+
+	return f.gateway(ctx, name, peers, args...)
+}
+
+// gateway starts one that is loaded.
+func (f *fleet) gateway(ctx context.Context, name, binary string, args ...string) (*process, error) {
+	p, err := f.launch(ctx, name, binary, args...)
+	if err == nil && f.certificate != nil {
+		p.http2 = newHTTP2Dialer(p.address, f.certificate.roots)
+	}
+
+	return p, err
+}
+
 // serve starts a build of Portico.
 func (f *fleet) serve(ctx context.Context, name, binary string) (*process, error) {
 	config, err := f.configure(name)
@@ -136,7 +164,7 @@ func (f *fleet) serve(ctx context.Context, name, binary string) (*process, error
 		return nil, err
 	}
 
-	return f.launch(ctx, name, binary, "serve", "--config", config)
+	return f.gateway(ctx, name, binary, "serve", "--config", config)
 }
 
 // withRoutes starts gateways that embed Portico, with so many further routes.
@@ -156,7 +184,7 @@ func (f *fleet) withRoutes(ctx context.Context, counts ...int) ([]*process, erro
 			return nil, err
 		}
 
-		p, err := f.launch(ctx, name, binary, config, strconv.Itoa(count))
+		p, err := f.gateway(ctx, name, binary, config, strconv.Itoa(count))
 		if err != nil {
 			return nil, err
 		}
@@ -192,7 +220,12 @@ func authority(gateway string) string { return strings.ReplaceAll(gateway, " ", 
 func (f *fleet) configure(name string) (file string, err error) {
 	file = filepath.Join(f.dir, authority(name)+".yaml")
 
-	text := fmt.Sprintf(configuration, sample.Issuer, sample.Audience, sample.Algorithm, f.keys, f.backend.address, authority(name))
+	tls := ""
+	if f.certificate != nil {
+		tls = fmt.Sprintf(", tls: {cert_file: %q, key_file: %q}", f.certificate.certFile, f.certificate.keyFile)
+	}
+
+	text := fmt.Sprintf(configuration, tls, sample.Issuer, sample.Audience, sample.Algorithm, f.keys, f.backend.address, authority(name))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", fmt.Errorf("write configuration: %w", err)
 	}

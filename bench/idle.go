@@ -81,7 +81,7 @@ func filesFor(wanted int) (int, error) {
 
 // withIdle is the memory while so many connections are idle.
 func withIdle(ctx context.Context, v variant, count int) (int64, error) {
-	var clients []*client
+	var clients []connection
 
 	defer func() {
 		for _, c := range clients {
@@ -90,7 +90,7 @@ func withIdle(ctx context.Context, v variant, count int) (int64, error) {
 	}()
 
 	for range count {
-		c, err := dial(v.process.address)
+		c, err := v.process.dialAlone()
 		if err != nil {
 			return 0, err
 		}
@@ -102,7 +102,9 @@ func withIdle(ctx context.Context, v variant, count int) (int64, error) {
 		}
 
 		// The buffer is not needed any more.
-		c.reader = nil
+		if c, ok := c.(*client); ok {
+			c.reader = nil
+		}
 	}
 
 	select {

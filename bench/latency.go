@@ -114,7 +114,7 @@ func paced(ctx context.Context, v variant, start time.Time, every time.Duration,
 	)
 
 	for worker := range latencyConnections {
-		c, err := dial(v.process.address)
+		c, err := v.process.dial(worker)
 		if err != nil {
 			close(due)
 

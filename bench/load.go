@@ -44,7 +44,7 @@ type target struct {
 	variant
 
 	number  int
-	client  *client
+	client  connection
 	request []byte
 }
 
@@ -64,7 +64,7 @@ func newLoader(variants []variant, o options, stream bool) (*loader, error) {
 
 			number := (i + k) % len(variants)
 
-			c, err := dial(variants[number].process.address)
+			c, err := variants[number].process.dial(i)
 			if err != nil {
 				l.close()
 
@@ -142,7 +142,7 @@ func (w *worker) run(ctx context.Context, stream bool) error {
 
 	for ctx.Err() == nil {
 		for _, t := range w.targets {
-			before := t.client.lines
+			before := t.client.newlines()
 
 			status, err := t.client.do(t.request)
 			if err != nil {
@@ -153,7 +153,7 @@ func (w *worker) run(ctx context.Context, stream bool) error {
 				return fmt.Errorf("%s answers %d, not %d", t.name, status, t.status)
 			}
 
-			if got := t.client.lines - before; stream && got != sample.StreamLength {
+			if got := t.client.newlines() - before; stream && got != sample.StreamLength {
 				return fmt.Errorf("%s streams %d messages, not %d", t.name, got, sample.StreamLength)
 			}
 

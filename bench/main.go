@@ -27,6 +27,7 @@ type options struct {
 	round   time.Duration
 	workers int
 	apart   bool
+	h2      bool
 	quick   bool
 	portico string
 	against string
@@ -59,6 +60,7 @@ func parse(args []string) (options, error) {
 	flags.DurationVar(&o.round, "round", 2*time.Second, "length of a round")
 	flags.IntVar(&o.workers, "workers", 64, "workers, each with a connection to every gateway")
 	flags.BoolVar(&o.apart, "apart", false, "divide the workers among the gateways, so that all are busy, at different rates")
+	flags.BoolVar(&o.h2, "h2", false, "load over HTTP/2 and TLS, as phones and browsers do: the workers share 4 connections to every gateway")
 	flags.BoolVar(&o.quick, "quick", false, "three rounds of a second")
 	flags.StringVar(&o.portico, "portico", "", "a binary that is there already, instead of one built from the sources")
 	flags.StringVar(&o.against, "against", "", "another binary of portico, to be loaded beside")

@@ -141,7 +141,7 @@ func requestTo(target, token string) ([]byte, error) {
 
 	var out bytes.Buffer
 
-	fmt.Fprintf(&out, "%s %s HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: shop/4.2 (linux)\r\n", method, path)
+	fmt.Fprintf(&out, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: shop/4.2 (linux)\r\n", method, path, host)
 
 	if target != watch {
 		out.WriteString("Accept: application/json\r\n")

@@ -29,6 +29,26 @@ type process struct {
 	done chan struct{} // Closed when it has ended.
 	// address is where clients are served, admin where what it has allocated can be read.
 	address, admin string
+	// http2 is how a gateway is reached that serves TLS. Nil: over HTTP/1.1.
+	http2 *http2Dialer
+}
+
+// dial returns the client of a worker.
+func (p *process) dial(worker int) (connection, error) {
+	if p.http2 != nil {
+		return p.http2.dial(worker)
+	}
+
+	return dial(p.address)
+}
+
+// dialAlone returns a client over a connection of its own.
+func (p *process) dialAlone() (connection, error) {
+	if p.http2 != nil {
+		return p.http2.dialAlone()
+	}
+
+	return dial(p.address)
 }
 
 // launch starts a program that logs to a file of its name and waits until it listens.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,26 +20,47 @@ func main() {
 }
 
 // run starts the peer of that name: "backend"; "vanilla" or "floor" with the address of the backend; "usual" with the file of the
-// key set besides.
+// key set besides. With the flags it serves TLS.
 func run(args []string) error {
+	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
+	certFile := flags.String("cert", "", "certificate, in PEM")
+	keyFile := flags.String("key", "", "its key, in PEM")
+
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+
+	args = flags.Args()
+
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 
 		os.Exit(0)
 	}()
 
+	var (
+		p   peer
+		err error
+	)
+
 	switch {
 	case len(args) == 1 && args[0] == "backend":
 		return runBackend()
 	case len(args) == 2 && args[0] == "vanilla":
-		return serve(vanilla(args[1]))
+		p, err = vanilla(args[1])
 	case len(args) == 3 && args[0] == "usual":
-		return serve(usual(args[1], args[2]))
+		p, err = usual(args[1], args[2])
 	case len(args) == 2 && args[0] == "floor":
-		return serve(floor(args[1]))
+		p, err = floor(args[1])
 	default:
-		return fmt.Errorf("no such peer: %q", args)
+		err = fmt.Errorf("no such peer: %q", args)
 	}
+
+	if err != nil {
+		return err
+	}
+
+	return p.serve(*certFile, *keyFile)
 }
 
 // peer is a gateway.
@@ -53,12 +75,8 @@ func plainly(handler http.Handler) peer {
 	return peer{server: &http.Server{Handler: handler}, metrics: http.HandlerFunc(writeAllocations)}
 }
 
-// serve serves clients, and the benchmark with the metrics. It prints both addresses.
-func serve(p peer, err error) error {
-	if err != nil {
-		return err
-	}
-
+// serve serves clients, over TLS if there is a certificate, and the benchmark with the metrics. It prints both addresses.
+func (p peer) serve(certFile, keyFile string) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -75,7 +93,13 @@ func serve(p peer, err error) error {
 	failed := make(chan error, 2)
 
 	go func() { failed <- http.Serve(admin, mux) }()
-	go func() { failed <- p.server.Serve(listener) }()
+	go func() {
+		if certFile == "" {
+			failed <- p.server.Serve(listener)
+		} else {
+			failed <- p.server.ServeTLS(listener, certFile, keyFile)
+		}
+	}()
 
 	fmt.Printf("listening address=%s admin=%s\n", listener.Addr(), admin.Addr())
 
