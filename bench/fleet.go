@@ -34,10 +34,12 @@ upstreams:
 // fleet is what runs. All of it ends with stop.
 type fleet struct {
 	// module is the folder of the benchmark, dir one for files that are not kept.
-	module  string
-	dir     string
-	keys    string
-	callers []caller
+	module string
+	dir    string
+	// progress is nil if there is no terminal.
+	progress *progress
+	keys     string
+	callers  []caller
 	// certificate is nil unless the load is over TLS.
 	certificate *certificate
 	running     []*process
@@ -87,12 +89,16 @@ func (f *fleet) start(ctx context.Context, o options) error {
 		return err
 	}
 
+	f.progress.say("building the peers")
+
 	peers := filepath.Join(f.dir, "peers")
 	if err := build(ctx, f.module, "./cmd/peers", peers); err != nil {
 		return err
 	}
 
 	if o.portico == "" {
+		f.progress.say("building portico")
+
 		o.portico = filepath.Join(f.dir, "portico")
 		if err := build(ctx, filepath.Dir(f.module), "./bff/cmd/portico", o.portico); err != nil {
 			return err

@@ -40,6 +40,8 @@ func latencies(ctx context.Context, w io.Writer, f *fleet, selected []payload, o
 				return fmt.Errorf("-rates: %q is no number of requests a second", text)
 			}
 
+			f.progress.say("%s: %d requests a second", p.name, rate)
+
 			measured, err := latency(ctx, variants, rate, time.Duration(o.rounds)*o.round)
 			if err != nil {
 				return fmt.Errorf("%s at %d: %w", p.name, rate, err)

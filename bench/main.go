@@ -106,8 +106,11 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // It is a temporary one.
 
-	f := &fleet{dir: dir}
+	f := &fleet{dir: dir, progress: newProgress(os.Stderr)}
 	defer f.stop()
+	defer f.progress.clear()
+
+	w = f.progress.above(w)
 
 	if err := f.start(ctx, o); err != nil {
 		return err
@@ -154,6 +157,7 @@ func choose(only string) ([]payload, error) {
 // costs measures the CPU of requests.
 func costs(ctx context.Context, w io.Writer, f *fleet, selected []payload, o options) error {
 	reportHead(w)
+	f.progress.expect(time.Duration((float64(o.rounds) + warmUpShare) * float64(len(selected)) * float64(o.round)))
 
 	for _, p := range selected {
 		variants, err := p.variants(ctx, f)

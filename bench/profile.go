@@ -55,6 +55,8 @@ func profile(ctx context.Context, f *fleet, p payload, file string, o options) e
 		return err
 	}
 
+	f.progress.say("%s: profiling", p.name)
+
 	seconds := max(1, int(time.Duration(o.rounds)*o.round/time.Second))
 
 	var (

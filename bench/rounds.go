@@ -42,6 +42,8 @@ func measure(ctx context.Context, f *fleet, p payload, variants []variant, o opt
 	}
 	defer l.close()
 
+	f.progress.say("%s: warming up", p.name)
+
 	if _, err := l.run(ctx, time.Duration(warmUpShare*float64(o.round))); err != nil {
 		return nil, err
 	}
@@ -69,7 +71,9 @@ func measure(ctx context.Context, f *fleet, p payload, variants []variant, o opt
 		}
 	}
 
-	for range o.rounds {
+	for i := range o.rounds {
+		f.progress.say("%s: round %d of %d", p.name, i+1, o.rounds)
+
 		if err := measureRound(ctx, l, o.round, results); err != nil {
 			return nil, err
 		}
