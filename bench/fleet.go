@@ -38,6 +38,7 @@ type fleet struct {
 	dir    string
 	// progress is nil if there is no terminal.
 	progress *progress
+	peers    string // The binary.
 	keys     string
 	callers  []caller
 	// certificate is nil unless the load is over TLS.
@@ -78,8 +79,8 @@ func findModule(folder string) (string, error) {
 	}
 }
 
-// start builds and starts all but the gateways with many routes.
-func (f *fleet) start(ctx context.Context, o options) error {
+// build compiles the peers, and Portico unless there is a binary already.
+func (f *fleet) build(ctx context.Context, o *options) error {
 	folder, err := os.Getwd()
 	if err != nil {
 		return err
@@ -91,22 +92,26 @@ func (f *fleet) start(ctx context.Context, o options) error {
 
 	f.progress.say("building the peers")
 
-	peers := filepath.Join(f.dir, "peers")
-	if err := build(ctx, f.module, "./cmd/peers", peers); err != nil {
+	f.peers = filepath.Join(f.dir, "peers")
+	if err := build(ctx, f.module, "./cmd/peers", f.peers); err != nil || o.portico != "" {
 		return err
 	}
 
-	if o.portico == "" {
-		f.progress.say("building portico")
+	f.progress.say("building portico")
 
-		o.portico = filepath.Join(f.dir, "portico")
-		if err := build(ctx, filepath.Dir(f.module), "./bff/cmd/portico", o.portico); err != nil {
-			return err
-		}
+	o.portico = filepath.Join(f.dir, "portico")
+
+	return build(ctx, filepath.Dir(f.module), "./bff/cmd/portico", o.portico)
+}
+
+// start builds what is run, makes what gateways are configured with, and starts the backend.
+func (f *fleet) start(ctx context.Context, o *options) error {
+	err := f.build(ctx, o)
+	if err != nil {
+		return err
 	}
 
-	err = f.makeCallers(max(o.workers, latencyConnections))
-	if err != nil {
+	if err := f.makeCallers(max(o.workers, latencyConnections)); err != nil {
 		return err
 	}
 
@@ -116,19 +121,22 @@ func (f *fleet) start(ctx context.Context, o options) error {
 		}
 	}
 
-	if f.backend, err = f.launch(ctx, "backend", peers, "backend"); err != nil {
+	f.backend, err = f.launch(ctx, "backend", f.peers, "backend")
+
+	return err
+}
+
+// startGateways starts all but those with many routes.
+func (f *fleet) startGateways(ctx context.Context, o options) (err error) {
+	if f.usual, err = f.peer(ctx, "usual", f.backend.address, f.keys); err != nil {
 		return err
 	}
 
-	if f.usual, err = f.peer(ctx, peers, "usual", f.backend.address, f.keys); err != nil {
+	if f.vanilla, err = f.peer(ctx, "vanilla", f.backend.address); err != nil {
 		return err
 	}
 
-	if f.vanilla, err = f.peer(ctx, peers, "vanilla", f.backend.address); err != nil {
-		return err
-	}
-
-	if f.floor, err = f.peer(ctx, peers, "floor", f.backend.address); err != nil {
+	if f.floor, err = f.peer(ctx, "floor", f.backend.address); err != nil {
 		return err
 	}
 
@@ -143,14 +151,34 @@ func (f *fleet) start(ctx context.Context, o options) error {
 	return err
 }
 
+// startPair starts Portico and the other build of it, in this order or the other. What it returns stops both.
+func (f *fleet) startPair(ctx context.Context, o options, otherFirst bool) (stop func(), err error) {
+	before := len(f.running)
+	stop = func() { f.stopDownTo(before) }
+
+	if !otherFirst {
+		f.portico, err = f.serve(ctx, "portico", o.portico)
+	}
+
+	if err == nil {
+		f.against, err = f.serve(ctx, "against", o.against)
+	}
+
+	if err == nil && otherFirst {
+		f.portico, err = f.serve(ctx, "portico", o.portico)
+	}
+
+	return stop, err
+}
+
 // peer starts the one of that name.
-func (f *fleet) peer(ctx context.Context, peers, name string, args ...string) (*process, error) {
+func (f *fleet) peer(ctx context.Context, name string, args ...string) (*process, error) {
 	args = append([]string{name}, args...)
 	if f.certificate != nil {
 		args = append([]string{"-cert", f.certificate.certFile, "-key", f.certificate.keyFile}, args...)
 	}
 
-	return f.gateway(ctx, name, peers, args...)
+	return f.gateway(ctx, name, f.peers, args...)
 }
 
 // gateway starts one that is loaded.
@@ -211,8 +239,11 @@ func (f *fleet) launch(ctx context.Context, name, binary string, args ...string)
 }
 
 // stop ends everything, the gateways before the backend.
-func (f *fleet) stop() {
-	for len(f.running) > 0 {
+func (f *fleet) stop() { f.stopDownTo(0) }
+
+// stopDownTo ends what was started last, so that so many go on.
+func (f *fleet) stopDownTo(count int) {
+	for len(f.running) > count {
 		last := len(f.running) - 1
 		f.running[last].stop()
 		f.running = f.running[:last]

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -31,6 +32,8 @@ type options struct {
 	quick   bool
 	portico string
 	against string
+	check   bool
+	margin  float64
 
 	latency    bool
 	rates      string
@@ -64,6 +67,8 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&o.quick, "quick", false, "three rounds of a second")
 	flags.StringVar(&o.portico, "portico", "", "a binary that is there already, instead of one built from the sources")
 	flags.StringVar(&o.against, "against", "", "another binary of portico, to be loaded beside")
+	flags.BoolVar(&o.check, "check", false, "compare portico with the binary of -against instead, and fail if it is worse beyond noise")
+	flags.Float64Var(&o.margin, "margin", 0.02, "by what share the CPU of three rounds of four must be higher to be worse, for -check")
 	flags.BoolVar(&o.latency, "latency", false, "measure latencies instead, of small unless -only says otherwise")
 	flags.StringVar(&o.rates, "rates", "500,1000,2000", "requests a second to each gateway, comma-separated, for -latency")
 	flags.IntVar(&o.idle, "idle", 0, "measure the memory of so many idle connections instead")
@@ -77,8 +82,20 @@ func parse(args []string) (options, error) {
 		o.rounds, o.round = 3, time.Second
 	}
 
-	if o.latency && o.only == "" {
+	switch {
+	case o.only != "":
+	case o.latency:
 		o.only = "small"
+	case o.check:
+		o.only = regressionPayloads
+	}
+
+	if o.check && o.against == "" {
+		return o, errors.New("-check needs the binary to compare with: -against BINARY")
+	}
+
+	if o.rounds < 1 || o.workers < 1 {
+		return o, errors.New("-rounds and -workers must be at least 1")
 	}
 
 	return o, nil
@@ -112,19 +129,32 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 
 	w = f.progress.above(w)
 
-	if err := f.start(ctx, o); err != nil {
+	if err := f.start(ctx, &o); err != nil {
 		return err
 	}
 
-	if o.cpuProfile != "" {
-		return profiles(ctx, f, o)
+	if o.cpuProfile == "" {
+		if err := reportMachine(ctx, w, args); err != nil {
+			return err
+		}
 	}
 
-	if err := reportMachine(ctx, w, args); err != nil {
+	return o.measure(ctx, w, f, selected)
+}
+
+// measure measures what the flags say.
+func (o options) measure(ctx context.Context, w io.Writer, f *fleet, selected []payload) error {
+	if o.check {
+		return regressions(ctx, w, f, selected, o)
+	}
+
+	if err := f.startGateways(ctx, o); err != nil {
 		return err
 	}
 
 	switch {
+	case o.cpuProfile != "":
+		return profiles(ctx, f, o)
 	case o.latency:
 		return latencies(ctx, w, f, selected, o)
 	case o.idle > 0:

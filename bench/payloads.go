@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -77,17 +78,18 @@ func toAll(target string, f *fleet, callers []caller) ([]variant, error) {
 		status = http.StatusCreated
 	}
 
-	variants := []variant{
-		{name: "usual", process: f.usual, requests: requests, status: http.StatusOK},
-		{name: "vanilla", process: f.vanilla, requests: requests, status: http.StatusOK},
-		{name: "portico", process: f.portico, requests: requests, status: status},
-		{name: "floor", process: f.floor, requests: requests, status: status},
-	}
-	if f.against != nil {
-		variants = append(variants, variant{name: "against", process: f.against, requests: requests, status: status})
-	}
+	return running(
+		variant{name: "usual", process: f.usual, requests: requests, status: http.StatusOK},
+		variant{name: "vanilla", process: f.vanilla, requests: requests, status: http.StatusOK},
+		variant{name: "portico", process: f.portico, requests: requests, status: status},
+		variant{name: "floor", process: f.floor, requests: requests, status: status},
+		variant{name: "against", process: f.against, requests: requests, status: status},
+	), nil
+}
 
-	return variants, nil
+// running are those that were started.
+func running(variants ...variant) []variant {
+	return slices.DeleteFunc(variants, func(v variant) bool { return v.process == nil })
 }
 
 // refused compares a refusal with what vanilla, which refuses nothing, does for the small payload.
@@ -105,16 +107,12 @@ func refused(target string, status int) func(context.Context, *fleet) ([]variant
 
 		done, err := requestTo(small, f.callers[0].token)
 
-		variants := []variant{
-			{name: "usual", process: f.usual, requests: [][]byte{request}, status: status},
-			{name: "vanilla", process: f.vanilla, requests: [][]byte{done}, status: http.StatusOK},
-			{name: "portico", process: f.portico, requests: [][]byte{request}, status: status},
-		}
-		if f.against != nil {
-			variants = append(variants, variant{name: "against", process: f.against, requests: [][]byte{request}, status: status})
-		}
-
-		return variants, err
+		return running(
+			variant{name: "usual", process: f.usual, requests: [][]byte{request}, status: status},
+			variant{name: "vanilla", process: f.vanilla, requests: [][]byte{done}, status: http.StatusOK},
+			variant{name: "portico", process: f.portico, requests: [][]byte{request}, status: status},
+			variant{name: "against", process: f.against, requests: [][]byte{request}, status: status},
+		), err
 	}
 }
 

@@ -53,7 +53,7 @@ func (p *process) dialAlone() (connection, error) {
 
 // launch starts a program that logs to a file of its name and waits until it listens.
 func launch(ctx context.Context, dir, name, binary string, args ...string) (*process, error) {
-	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_TRUNC|os.O_APPEND|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}

@@ -32,8 +32,10 @@ func quartiles[T cmp.Ordered](values []T, between func(a, b T, share float64) T)
 	return at(0.25), at(0.5), at(0.75)
 }
 
+func interpolate(a, b, share float64) float64 { return a + (b-a)*share }
+
 func ratio(values []float64) string {
-	first, median, third := quartiles(values, func(a, b, share float64) float64 { return a + (b-a)*share })
+	first, median, third := quartiles(values, interpolate)
 
 	return fmt.Sprintf("%.3f (%.3f–%.3f)", median, first, third)
 }
