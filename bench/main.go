@@ -23,6 +23,8 @@ const longest = 15 * time.Minute
 
 // options are the flags.
 type options struct {
+	args []string
+
 	only    string
 	rounds  int
 	round   time.Duration
@@ -32,6 +34,7 @@ type options struct {
 	quick   bool
 	portico string
 	against string
+	svg     string
 	check   bool
 	margin  float64
 
@@ -55,7 +58,7 @@ func main() {
 }
 
 func parse(args []string) (options, error) {
-	var o options
+	o := options{args: args}
 
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&o.only, "only", "", "payloads, comma-separated (all)")
@@ -67,6 +70,7 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&o.quick, "quick", false, "three rounds of a second")
 	flags.StringVar(&o.portico, "portico", "", "a binary that is there already, instead of one built from the sources")
 	flags.StringVar(&o.against, "against", "", "another binary of portico, to be loaded beside")
+	flags.StringVar(&o.svg, "svg", "", "write a bar chart of the CPU to this file")
 	flags.BoolVar(&o.check, "check", false, "compare portico with the binary of -against instead, and fail if it is worse beyond noise")
 	flags.Float64Var(&o.margin, "margin", 0.02, "by what share the CPU of three rounds of four must be higher to be worse, for -check")
 	flags.BoolVar(&o.latency, "latency", false, "measure latencies instead, of small unless -only says otherwise")
@@ -92,6 +96,10 @@ func parse(args []string) (options, error) {
 
 	if o.check && o.against == "" {
 		return o, errors.New("-check needs the binary to compare with: -against BINARY")
+	}
+
+	if o.svg != "" && (o.check || o.latency || o.idle > 0 || o.cpuProfile != "") {
+		return o, errors.New("-svg draws CPU, which is not measured with -check, -latency, -idle and -cpuprofile")
 	}
 
 	if o.rounds < 1 || o.workers < 1 {
@@ -189,6 +197,8 @@ func costs(ctx context.Context, w io.Writer, f *fleet, selected []payload, o opt
 	reportHead(w)
 	f.progress.expect(time.Duration((float64(o.rounds) + warmUpShare) * float64(len(selected)) * float64(o.round)))
 
+	var measured []plotted
+
 	for _, p := range selected {
 		variants, err := p.variants(ctx, f)
 		if err != nil {
@@ -205,7 +215,18 @@ func costs(ctx context.Context, w io.Writer, f *fleet, selected []payload, o opt
 		}
 
 		report(w, p, results)
+
+		measured = append(measured, plotted{payload: p, results: results})
 	}
 
-	return nil
+	if o.svg == "" {
+		return nil
+	}
+
+	circumstances, err := describeRun(ctx, o.args)
+	if err != nil {
+		return err
+	}
+
+	return writePlot(o.svg, circumstances, measured)
 }

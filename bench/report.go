@@ -58,20 +58,26 @@ func megabytes(bytes int64) string { return fmt.Sprintf("%.0f", float64(bytes)/(
 
 // reportMachine prints when, where and how.
 func reportMachine(ctx context.Context, w io.Writer, args []string) error {
+	circumstances, err := describeRun(ctx, args)
+	fmt.Fprintln(w, circumstances)
+
+	return err
+}
+
+// describeRun says when, where and how it is measured.
+func describeRun(ctx context.Context, args []string) (string, error) {
 	version, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
 	if err != nil {
-		return fmt.Errorf("version of Go: %w", err)
+		return "", fmt.Errorf("version of Go: %w", err)
 	}
 
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
-		return fmt.Errorf("version of the kernel: %w", err)
+		return "", fmt.Errorf("version of the kernel: %w", err)
 	}
 
-	fmt.Fprintf(w, "%s, %s, %d CPUs, Linux %s, %s, `make bench BENCH=%q`\n", time.Now().Format(time.DateOnly), cpuModel(),
-		runtime.NumCPU(), unix.ByteSliceToString(name.Release[:]), bytes.TrimSpace(version), strings.Join(args, " "))
-
-	return nil
+	return fmt.Sprintf("%s, %s, %d CPUs, Linux %s, %s, `make bench BENCH=%q`", time.Now().Format(time.DateOnly), cpuModel(),
+		runtime.NumCPU(), unix.ByteSliceToString(name.Release[:]), bytes.TrimSpace(version), strings.Join(args, " ")), nil
 }
 
 func cpuModel() string {
