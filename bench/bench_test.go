@@ -54,6 +54,8 @@ func TestModes(t *testing.T) {
 // All gateways start, agree, and have a row with ratios. Requests for the dashboards of callers that differ share no calls; one of
 // three may be in the cache.
 func testRows(t *testing.T, portico string) {
+	t.Helper()
+
 	svg := filepath.Join(t.TempDir(), "bench.svg")
 
 	out, err := bench(t, "-rounds", "2", "-round", "500ms", "-portico", portico, "-only", "small,aggregate", "-svg", svg)

@@ -90,14 +90,14 @@ func (f *fleet) build(ctx context.Context, o *options) error {
 		return err
 	}
 
-	f.progress.say("building the peers")
+	f.progress.sayf("building the peers")
 
 	f.peers = filepath.Join(f.dir, "peers")
 	if err := build(ctx, f.module, "./cmd/peers", f.peers); err != nil || o.portico != "" {
 		return err
 	}
 
-	f.progress.say("building portico")
+	f.progress.sayf("building portico")
 
 	o.portico = filepath.Join(f.dir, "portico")
 
@@ -262,7 +262,8 @@ func (f *fleet) configure(name string) (file string, err error) {
 		tls = fmt.Sprintf(", tls: {cert_file: %q, key_file: %q}", f.certificate.certFile, f.certificate.keyFile)
 	}
 
-	text := fmt.Sprintf(configuration, tls, sample.Issuer, sample.Audience, sample.Algorithm, f.keys, f.backend.address, authority(name))
+	text := fmt.Sprintf(configuration, tls, sample.Issuer, sample.Audience, sample.Algorithm, f.keys, f.backend.address,
+		authority(name))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", fmt.Errorf("write configuration: %w", err)
 	}

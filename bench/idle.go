@@ -39,7 +39,7 @@ func idle(ctx context.Context, w io.Writer, f *fleet, o options) error {
 	fmt.Fprintf(w, "\n| gateway | MB before | MB with %d idle connections | kB each |\n|---|---|---|---|\n", count)
 
 	for _, v := range variants {
-		f.progress.say("%d connections to %s", count, v.name)
+		f.progress.sayf("%d connections to %s", count, v.name)
 
 		before, err := v.process.memory("VmRSS")
 		if err != nil {

@@ -40,7 +40,7 @@ func latencies(ctx context.Context, w io.Writer, f *fleet, selected []payload, o
 				return fmt.Errorf("-rates: %q is no number of requests a second", text)
 			}
 
-			f.progress.say("%s: %d requests a second", p.name, rate)
+			f.progress.sayf("%s: %d requests a second", p.name, rate)
 
 			measured, err := latency(ctx, variants, rate, time.Duration(o.rounds)*o.round)
 			if err != nil {

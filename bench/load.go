@@ -136,11 +136,11 @@ func (l *loader) run(ctx context.Context, length time.Duration) ([]int64, error)
 
 var errRoundOver = errors.New("the round is over")
 
-// run makes whole turns over the targets until the context ends.
+// run makes whole turns over the targets, at least one, until the context ends.
 func (w *worker) run(ctx context.Context, stream bool) error {
 	clear(w.answered)
 
-	for ctx.Err() == nil {
+	for {
 		for _, t := range w.targets {
 			before := t.client.newlines()
 
@@ -158,6 +158,10 @@ func (w *worker) run(ctx context.Context, stream bool) error {
 			}
 
 			w.answered[t.number]++
+		}
+
+		if ctx.Err() != nil {
+			break
 		}
 	}
 

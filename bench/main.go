@@ -66,13 +66,13 @@ func parse(args []string) (options, error) {
 	flags.DurationVar(&o.round, "round", 2*time.Second, "length of a round")
 	flags.IntVar(&o.workers, "workers", 64, "workers, each with a connection to every gateway")
 	flags.BoolVar(&o.apart, "apart", false, "divide the workers among the gateways, so that all are busy, at different rates")
-	flags.BoolVar(&o.h2, "h2", false, "load over HTTP/2 and TLS, as phones and browsers do: the workers share 4 connections to every gateway")
+	flags.BoolVar(&o.h2, "h2", false, "load over HTTP/2 and TLS; the workers share 4 connections to every gateway")
 	flags.BoolVar(&o.quick, "quick", false, "three rounds of a second")
 	flags.StringVar(&o.portico, "portico", "", "a binary that is there already, instead of one built from the sources")
 	flags.StringVar(&o.against, "against", "", "another binary of portico, to be loaded beside")
 	flags.StringVar(&o.svg, "svg", "", "write a bar chart of the CPU to this file")
-	flags.BoolVar(&o.check, "check", false, "compare portico with the binary of -against instead, and fail if it is worse beyond noise")
-	flags.Float64Var(&o.margin, "margin", 0.02, "by what share the CPU of three rounds of four must be higher to be worse, for -check")
+	flags.BoolVar(&o.check, "check", false, "compare with the binary of -against instead, and fail if it is worse beyond noise")
+	flags.Float64Var(&o.margin, "margin", 0.02, "the share by which CPU must be higher to be worse, for -check")
 	flags.BoolVar(&o.latency, "latency", false, "measure latencies instead, of small unless -only says otherwise")
 	flags.StringVar(&o.rates, "rates", "500,1000,2000", "requests a second to each gateway, comma-separated, for -latency")
 	flags.IntVar(&o.idle, "idle", 0, "measure the memory of so many idle connections instead")
@@ -94,19 +94,23 @@ func parse(args []string) (options, error) {
 		o.only = regressionPayloads
 	}
 
+	return o, o.validate()
+}
+
+func (o options) validate() error {
 	if o.check && o.against == "" {
-		return o, errors.New("-check needs the binary to compare with: -against BINARY")
+		return errors.New("-check needs the binary to compare with: -against BINARY")
 	}
 
 	if o.svg != "" && (o.check || o.latency || o.idle > 0 || o.cpuProfile != "") {
-		return o, errors.New("-svg draws CPU, which is not measured with -check, -latency, -idle and -cpuprofile")
+		return errors.New("-svg draws CPU, which is not measured with -check, -latency, -idle and -cpuprofile")
 	}
 
 	if o.rounds < 1 || o.workers < 1 {
-		return o, errors.New("-rounds and -workers must be at least 1")
+		return errors.New("-rounds and -workers must be at least 1")
 	}
 
-	return o, nil
+	return nil
 }
 
 func run(ctx context.Context, w io.Writer, args []string) error {

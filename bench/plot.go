@@ -84,7 +84,7 @@ func writePlot(file, description string, measured []plotted) error {
 
 	for _, m := range drawn {
 		for _, r := range m.results {
-			_, _, third := quartiles(r.ratios(m.results[0]), interpolate)
+			_, _, third := quartiles(r.ratios(&m.results[0]), interpolate)
 			longest = max(longest, third)
 		}
 	}
@@ -121,11 +121,12 @@ func (p *plot) add(m plotted) {
 
 	for i, r := range m.results {
 		y := p.Bottom + groupGap/2 + i*barStep
-		first, median, third := quartiles(r.ratios(m.results[0]), interpolate)
+		first, median, third := quartiles(r.ratios(&m.results[0]), interpolate)
 
 		group.Bars = append(group.Bars, plotBar{
 			Name: r.name, Label: fmt.Sprintf("%.2f", median),
-			Y: y, MiddleY: y + barHeight/2, TextY: y + baseline, CapTop: y + (barHeight-capHeight)/2, CapBottom: y + (barHeight+capHeight)/2,
+			Y: y, MiddleY: y + barHeight/2, TextY: y + baseline,
+			CapTop: y + (barHeight-capHeight)/2, CapBottom: y + (barHeight+capHeight)/2,
 			Width: p.at(median) - plotLeft, First: p.at(first), Third: p.at(third), TextX: p.at(third) + capHeight,
 		})
 	}

@@ -55,7 +55,7 @@ func profile(ctx context.Context, f *fleet, p payload, file string, o options) e
 		return err
 	}
 
-	f.progress.say("%s: profiling", p.name)
+	f.progress.sayf("%s: profiling", p.name)
 
 	seconds := max(1, int(time.Duration(o.rounds)*o.round/time.Second))
 

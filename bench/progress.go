@@ -41,8 +41,8 @@ func (p *progress) expect(length time.Duration) {
 	p.end = time.Now().Add(length)
 }
 
-// say replaces the line.
-func (p *progress) say(format string, args ...any) {
+// sayf replaces the line.
+func (p *progress) sayf(format string, args ...any) {
 	if p == nil {
 		return
 	}

@@ -16,10 +16,10 @@ func TestProgressIsOneLineThatOutputReplaces(t *testing.T) {
 		p := &progress{terminal: &terminal}
 		out := p.above(&terminal)
 
-		p.say("building portico")
+		p.sayf("building portico")
 		p.expect(time.Minute)
 		time.Sleep(10 * time.Second)
-		p.say("small: round %d of %d", 1, 8)
+		p.sayf("small: round %d of %d", 1, 8)
 		fmt.Fprintln(out, "| small |")
 		p.clear()
 
@@ -47,7 +47,7 @@ func TestNoProgressWithoutATerminal(t *testing.T) {
 	var out strings.Builder
 
 	p.expect(time.Minute)
-	p.say("building")
+	p.sayf("building")
 	p.clear()
 	fmt.Fprint(p.above(&out), "text")
 

@@ -31,7 +31,7 @@ type comparison struct {
 
 // worse says in what Portico is worse, beyond noise: in three rounds of four its CPU is higher by more than the margin, or it makes
 // more allocations by more than theirs.
-func (c comparison) worse(margin float64) []string {
+func (c *comparison) worse(margin float64) []string {
 	var reasons []string
 
 	if first, _, _ := quartiles(c.ratios, interpolate); first > 1+margin {
@@ -96,7 +96,7 @@ func (c *comparison) add(ctx context.Context, f *fleet, p payload, o options) er
 		return err
 	}
 
-	ours, theirs := results[0], results[1]
+	ours, theirs := &results[0], &results[1]
 	if ours.process != f.portico || theirs.process != f.against {
 		return errors.New("it is not about the command portico")
 	}
@@ -114,10 +114,11 @@ func reportComparisons(w io.Writer, selected []payload, comparisons []comparison
 	var failed []string
 
 	for i, p := range selected {
-		c := comparisons[i]
+		c := &comparisons[i]
 		reasons := strings.Join(c.worse(margin), ", ")
 
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", p.name, ratio(c.ratios), decimal(mean(c.ours), 1), decimal(mean(c.theirs), 1), reasons)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", p.name, ratio(c.ratios), decimal(mean(c.ours), 1), decimal(mean(c.theirs), 1),
+			reasons)
 
 		if reasons != "" {
 			failed = append(failed, fmt.Sprintf("%s (%s)", p.name, reasons))

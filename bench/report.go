@@ -110,7 +110,7 @@ func report(w io.Writer, p payload, results []result) {
 	for i, r := range results {
 		toFirst, toVanilla := "1", ""
 		if i > 0 {
-			toFirst = ratio(r.ratios(results[0]))
+			toFirst = ratio(r.ratios(&results[0]))
 		}
 
 		switch vanilla {
@@ -118,7 +118,7 @@ func report(w io.Writer, p payload, results []result) {
 		case i:
 			toVanilla = "1"
 		default:
-			toVanilla = ratio(r.ratios(results[vanilla]))
+			toVanilla = ratio(r.ratios(&results[vanilla]))
 		}
 
 		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s | %d |\n", label, r.name, toFirst, toVanilla, microseconds(r.cpu),

@@ -22,7 +22,7 @@ type result struct {
 }
 
 // ratios are those of the CPU to another's, by round.
-func (r result) ratios(to result) []float64 {
+func (r *result) ratios(to *result) []float64 {
 	ratios := make([]float64, len(r.cpu))
 	for i, cpu := range r.cpu {
 		ratios[i] = float64(cpu) / float64(to.cpu[i])
@@ -42,63 +42,78 @@ func measure(ctx context.Context, f *fleet, p payload, variants []variant, o opt
 	}
 	defer l.close()
 
-	f.progress.say("%s: warming up", p.name)
+	f.progress.sayf("%s: warming up", p.name)
 
 	if _, err := l.run(ctx, time.Duration(warmUpShare*float64(o.round))); err != nil {
 		return nil, err
 	}
 
-	results := make([]result, len(variants))
-	// At the beginning, mallocs with those of the questions.
-	mallocs, calls := make([]float64, len(variants)), make([]float64, len(variants))
+	results, begun := make([]result, len(variants)), make([]counters, len(variants))
 
 	for i, v := range variants {
 		results[i].variant = v
 
-		count, cost, err := v.process.mallocsAndCost(ctx)
-		if err != nil {
-			return nil, err
-		}
-
-		mallocs[i] = count + cost
-
-		if calls[i], err = f.backend.callsOf(ctx, v.name); err != nil {
-			return nil, err
-		}
-
-		if err := v.process.forgetPeak(); err != nil {
+		if begun[i], err = begin(ctx, f, v); err != nil {
 			return nil, err
 		}
 	}
 
 	for i := range o.rounds {
-		f.progress.say("%s: round %d of %d", p.name, i+1, o.rounds)
+		f.progress.sayf("%s: round %d of %d", p.name, i+1, o.rounds)
 
 		if err := measureRound(ctx, l, o.round, results); err != nil {
 			return nil, err
 		}
 	}
 
-	for i, v := range variants {
-		count, err := v.process.mallocs(ctx)
-		if err != nil {
-			return nil, err
-		}
-
-		results[i].mallocs = (count - mallocs[i]) / float64(results[i].answers)
-
-		if count, err = f.backend.callsOf(ctx, v.name); err != nil {
-			return nil, err
-		}
-
-		results[i].calls = (count - calls[i]) / float64(results[i].answers)
-
-		if results[i].peak, err = v.process.memory("VmHWM"); err != nil {
+	for i := range results {
+		if err := results[i].end(ctx, f, begun[i]); err != nil {
 			return nil, err
 		}
 	}
 
 	return results, nil
+}
+
+// counters are what a gateway counted when its rounds began.
+type counters struct {
+	// mallocs are those with the allocations of asking for them.
+	mallocs float64
+	// calls are those to the backend.
+	calls float64
+}
+
+func begin(ctx context.Context, f *fleet, v variant) (counters, error) {
+	count, cost, err := v.process.mallocsAndCost(ctx)
+	if err != nil {
+		return counters{}, err
+	}
+
+	calls, err := f.backend.callsOf(ctx, v.name)
+	if err != nil {
+		return counters{}, err
+	}
+
+	return counters{mallocs: count + cost, calls: calls}, v.process.forgetPeak()
+}
+
+// end finds out what was counted in the rounds.
+func (r *result) end(ctx context.Context, f *fleet, begun counters) error {
+	count, err := r.process.mallocs(ctx)
+	if err != nil {
+		return err
+	}
+
+	r.mallocs = (count - begun.mallocs) / float64(r.answers)
+
+	if count, err = f.backend.callsOf(ctx, r.name); err != nil {
+		return err
+	}
+
+	r.calls = (count - begun.calls) / float64(r.answers)
+	r.peak, err = r.process.memory("VmHWM")
+
+	return err
 }
 
 func measureRound(ctx context.Context, l *loader, length time.Duration, results []result) error {

@@ -50,10 +50,11 @@ func usual(backend, jwksFile string) (peer, error) {
 	router := chi.NewRouter()
 	router.Use(
 		middleware.RequestID,
+		middleware.ClientIPFromRemoteAddr,
 		accessLog(slog.New(slog.NewJSONHandler(os.Stdout, nil))),
 		instrument(registry),
 		middleware.Recoverer,
-		httprate.LimitByIP(clientLimit, time.Second),
+		httprate.LimitBy(clientLimit, time.Second, byClient),
 		verify.authenticate,
 		middleware.Timeout(requestTimeout),
 	)
@@ -78,7 +79,7 @@ func accessLog(logger *slog.Logger) func(http.Handler) http.Handler {
 					slog.String("request_id", middleware.GetReqID(r.Context())),
 					slog.String("method", r.Method),
 					slog.String("path", r.URL.Path),
-					slog.String("client", r.RemoteAddr),
+					slog.String("client", middleware.GetClientIP(r.Context())),
 					slog.Int("status", tracked.Status()),
 					slog.Duration("duration", time.Since(start)),
 					slog.Int("bytes", tracked.BytesWritten()),
@@ -170,6 +171,10 @@ func subject(ctx context.Context) string {
 	}
 
 	return ""
+}
+
+func byClient(r *http.Request) (string, error) {
+	return httprate.CanonicalizeIP(middleware.GetClientIP(r.Context())), nil
 }
 
 func bySubject(r *http.Request) (string, error) { return subject(r.Context()), nil }

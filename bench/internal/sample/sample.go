@@ -16,9 +16,11 @@ import (
 )
 
 const (
-	// Issuer, Audience and Algorithm are those of the tokens. The top-level domain "invalid" belongs to nobody (RFC 2606).
-	Issuer    = "https://bench.portico.invalid"
-	Audience  = "portico"
+	// Issuer is that of the tokens. The top-level domain "invalid" belongs to nobody (RFC 2606).
+	Issuer = "https://bench.portico.invalid"
+	// Audience is that of the tokens.
+	Audience = "portico"
+	// Algorithm signs the tokens.
 	Algorithm = "RS256"
 	// UserID is the one user that there is, and the subject of the tokens.
 	UserID = "alice"
