@@ -29,8 +29,8 @@ type comparison struct {
 	ours, theirs []float64
 }
 
-// worse says in what Portico is worse, beyond noise: in three rounds of four its CPU is higher by more than the margin, or it makes
-// more allocations by more than theirs.
+// worse says in what Portico is worse, beyond noise: the first quartile of the ratios is above 1 by more than the margin. In other
+// words, three rounds of four say so, or three launches of four.
 func (c *comparison) worse(margin float64) []string {
 	var reasons []string
 
@@ -38,7 +38,12 @@ func (c *comparison) worse(margin float64) []string {
 		reasons = append(reasons, "CPU")
 	}
 
-	if mean(c.ours) > mean(c.theirs)*(1+allocationMargin) {
+	allocations := make([]float64, len(c.ours))
+	for i := range allocations {
+		allocations[i] = c.ours[i] / c.theirs[i]
+	}
+
+	if first, _, _ := quartiles(allocations, interpolate); first > 1+allocationMargin {
 		reasons = append(reasons, "allocations")
 	}
 
@@ -125,7 +130,8 @@ func reportComparisons(w io.Writer, selected []payload, comparisons []comparison
 		}
 	}
 
-	fmt.Fprintf(w, "\nWorse is a first quartile above %s, or more allocations by %s %%.\n", decimal(1+margin, 3), decimal(allocationMargin*100, 1))
+	fmt.Fprintf(w, "\nWorse: the first quartile of the ratios is above %s for CPU, or above %s for allocations.\n",
+		decimal(1+margin, 3), decimal(1+allocationMargin, 3))
 
 	if len(failed) > 0 {
 		return fmt.Errorf("%w: %s", errWorse, strings.Join(failed, "; "))
