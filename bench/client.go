@@ -14,10 +14,10 @@ import (
 const (
 	// dialTimeout is how long a gateway may take to accept.
 	dialTimeout = 5 * time.Second
-	// answerTimeout is how long one may take to answer. It is renewed now and then, since that costs.
-	answerTimeout = 20 * time.Second
-	// renewAfter is how many requests share a deadline.
-	renewAfter = 256
+	// answerTimeout is how long one may take to answer, on a machine that does much else.
+	answerTimeout = time.Minute
+	// extendAfter is how long requests share a deadline, since setting it costs.
+	extendAfter = 5 * time.Second
 	// readBuffer takes in most answers at once.
 	readBuffer = 64 << 10
 )
@@ -36,9 +36,10 @@ type connection interface {
 // client sends requests that are ready over one connection that is kept, and looks at no more of an answer than it must: what the
 // load costs is missing to those who are measured. It is for one goroutine.
 type client struct {
-	conn     net.Conn
-	reader   *bufio.Reader
-	requests int
+	conn   net.Conn
+	reader *bufio.Reader
+	// extended is when the deadline was set.
+	extended time.Time
 	// keep is what the body of an answer is written to. Nil: to nothing.
 	keep *bytes.Buffer
 	// lines counts the newlines in bodies.
@@ -51,7 +52,11 @@ func dial(address string) (*client, error) {
 		return nil, fmt.Errorf("dial: %w", err)
 	}
 
-	return &client{conn: conn, reader: bufio.NewReaderSize(conn, readBuffer)}, nil
+	return newClient(conn), nil
+}
+
+func newClient(conn net.Conn) *client {
+	return &client{conn: conn, reader: bufio.NewReaderSize(conn, readBuffer)}
 }
 
 func (c *client) newlines() int64 { return c.lines }
@@ -62,14 +67,19 @@ func (c *client) close() { _ = c.conn.Close() }
 
 // do implements connection.
 func (c *client) do(request []byte) (status int, err error) {
-	if c.requests%renewAfter == 0 {
-		if err := c.conn.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
+	if now := time.Now(); now.Sub(c.extended) > extendAfter {
+		if err := c.conn.SetDeadline(now.Add(answerTimeout)); err != nil {
 			return 0, fmt.Errorf("set deadline: %w", err)
 		}
+
+		c.extended = now
 	}
 
-	c.requests++
+	return c.exchange(request)
+}
 
+// exchange is do with the deadline that the connection has.
+func (c *client) exchange(request []byte) (status int, err error) {
 	if _, err := c.conn.Write(request); err != nil {
 		return 0, fmt.Errorf("send request: %w", err)
 	}
