@@ -135,7 +135,7 @@ need-servers:
 need-chromium:
 	@command -v chromium google-chrome >/dev/null || .ci/need chromium-headless-shell chromium-headless-shell
 
-# What a request costs beside grpc-gateway without anything around it. BENCH are flags: `make bench BENCH="-quick -only small,list"`.
+# What a request costs beside grpc-gateway, bare and with the usual middleware. BENCH are flags: `make bench BENCH="-quick -only small,list"`.
 .PHONY: bench
 bench: bin/bench ## Measure CPU per request, which takes about three minutes, and print a table.
 	exec bin/bench $(BENCH)

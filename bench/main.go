@@ -1,5 +1,5 @@
-// Command bench measures what a request costs Portico, in CPU, beside what it costs grpc-gateway without anything around it. See
-// `make bench`.
+// Command bench measures what a request costs Portico, in CPU, beside what it costs grpc-gateway, bare and with the usual middleware
+// around it. See `make bench`.
 package main
 
 import (

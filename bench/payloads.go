@@ -44,7 +44,7 @@ func payloads() []payload {
 		{name: "aggregate", about: "GET of a dashboard, each worker a caller of its own", variants: byCaller(aggregate), same: true},
 		{name: "shared", about: "GET of a dashboard, all workers one caller", variants: plain(aggregate), same: true},
 		{name: "stream", about: "messages of a stream", variants: plain(watch), same: true, stream: true},
-		{name: "cache", about: "GET of a kept answer; the floor's is static", variants: plain(cached), same: true},
+		{name: "cache", about: "GET of a cached response; the floor's is static", variants: plain(cached), same: true},
 		{name: "401", about: "no token; vanilla's is small", variants: refused(small, http.StatusUnauthorized)},
 		{name: "429", about: "over its limit; vanilla's is small", variants: refused(order, http.StatusTooManyRequests)},
 		{name: "routes", about: "small with further routes: 10, 200, 2,000", variants: routed, same: true},
