@@ -1,11 +1,10 @@
 package scaffold
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -39,14 +38,15 @@ const (
 var (
 	errNoList = errors.New("no list of composites is generated here: go to the root of the repository or name it with --dir, " +
 		"or give protoc-gen-portico the option composites=FOLDER, in an entry of its own")
-	errNoGoPackage = errors.New("it does not say where the Go code of protos is")
-	errOwnName     = errors.New("the name is that of a package which the composite needs, choose another one")
+	errNoGoPackage = errors.New("it does not say where the Go code of protos is: " +
+		"give protoc-gen-go the option paths=source_relative, and a folder in a Go module")
+	errOwnName = errors.New("the name is that of a package which the composite needs: choose another one")
 )
 
 // Composite plans a new composite: its proto, its implementation and its tests. It fails if a name is not valid, taken or unknown.
 func Composite(ctx context.Context, opts CompositeOptions) (*Plan, error) {
-	if err := checkCompositeName(opts.Name); err != nil {
-		return nil, fmt.Errorf("composite %q: %w", opts.Name, err)
+	if err := opts.check(); err != nil {
+		return nil, err
 	}
 
 	repository := protocheck.Repository{Root: opts.Dir, Protos: protosPath, Template: templatePath}
@@ -74,18 +74,20 @@ func Composite(ctx context.Context, opts CompositeOptions) (*Plan, error) {
 		return nil, err
 	}
 
-	if err := p.checkTaken(opts.Dir); err != nil {
+	protosDir := filepath.Join(opts.Dir, protosPath)
+
+	tree, err := protosource.Dir(protosDir)
+	if err != nil {
 		return nil, err
 	}
 
-	tree, err := protosource.Dir(filepath.Join(opts.Dir, protosPath))
-	if err != nil {
-		return nil, err
+	if err := p.checkTaken(opts.Dir, tree); err != nil {
+		return nil, fmt.Errorf("composite %q: %w", opts.Name, err)
 	}
 
 	protos, err := tree.Compile(ctx)
 	if err != nil {
-		return nil, err
+		return nil, protosource.Below(protosDir, err)
 	}
 
 	if p.Legs, err = legsOf(protos, opts.Over); err != nil {
@@ -98,6 +100,15 @@ func Composite(ctx context.Context, opts CompositeOptions) (*Plan, error) {
 	}
 
 	return &Plan{dir: opts.Dir, Files: files, Path: p.example(), Folder: p.Folder, Scope: p.scope()}, nil
+}
+
+// check checks what needs no look at the files of the repository.
+func (opts CompositeOptions) check() error {
+	if err := checkCompositeName(opts.Name); err != nil {
+		return fmt.Errorf("composite %q: %w", opts.Name, err)
+	}
+
+	return cmp.Or(checkOver(opts.Over), checkDir(opts.Dir))
 }
 
 // checkCompositeName refuses also the packages that the generated code imports under their own names.
@@ -123,24 +134,19 @@ func importPath(repository protocheck.Repository, proto string) (string, error) 
 	}
 
 	if goPackage == nil {
-		return "", fmt.Errorf("%s: %w", templatePath, errNoGoPackage)
+		return "", fmt.Errorf("%s: %w", filepath.Join(repository.Root, templatePath), errNoGoPackage)
 	}
 
 	return goPackage(proto), nil
 }
 
 // checkTaken fails if something of the repository has a name that the composite needs.
-func (p page) checkTaken(dir string) error {
-	for _, folder := range []string{path.Join(protosPath, p.Name), p.Folder} {
-		switch _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(folder))); {
-		case err == nil:
-			return fmt.Errorf("%s: %w", folder, errExists)
-		case !errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("look for %s: %w", folder, err)
-		}
+func (p page) checkTaken(dir string, protos protosource.Tree) error {
+	if err := checkFree(dir, path.Join(protosPath, p.Name), p.Folder); err != nil {
+		return err
 	}
 
-	if err := checkRoutes(os.DirFS(filepath.Join(dir, protosPath)), p.Path); err != nil {
+	if err := checkRoutes(protos, p.Path); err != nil {
 		return fmt.Errorf("%w: choose another name", err)
 	}
 

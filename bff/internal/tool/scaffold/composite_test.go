@@ -187,7 +187,7 @@ func TestCompositeGolden(t *testing.T) {
 			}
 
 			_, err = scaffold.Composite(t.Context(), scaffold.CompositeOptions{Dir: dir, Name: name, Over: over})
-			wantError(t, "again", err, "proto/"+name+": it exists already")
+			wantError(t, "again", err, "proto/"+name+" exists already")
 		})
 	}
 }
@@ -200,22 +200,40 @@ func TestCompositeRefuses(t *testing.T) {
 		want       string
 	}{
 		"upper_case":       {"TeaPage", "tea", `composite "TeaPage": its name is one word of 3 to 30 lower-case letters: try teapage`},
-		"keyword":          {"range", "tea", "is taken by a language"},
-		"imported":         {"status", "tea", "is that of a package which the composite needs"},
+		"words":            {"tea-page", "tea", `composite "tea-page": its name is one word of 3 to 30 lower-case letters: try teapage`},
+		"keyword":          {"range", "tea", `composite "range": the name is taken by a language or a tool: choose another one`},
+		"imported":         {"status", "tea", `composite "status": the name is that of a package which the composite needs: choose another one`},
 		"list":             {"all", "tea", "is that of a package which the composite needs"},
-		"existing_proto":   {"taken", "tea", "proto/taken: it exists already"},
-		"existing_package": {"page", "tea", "composite/page: it exists already"},
-		"route":            {"route", "tea", "/v1/route in proto/taken/v1/taken.proto:5: there are routes below that path: choose another name"},
-		"nothing":          {"teapage", "", "name the services that it calls with --over"},
-		"unknown":          {"teapage", "tee", `--over tee: there is no such upstream or service; did you mean "tea"?`},
+		"existing_proto":   {"taken", "tea", `composite "taken": proto/taken exists already, and nothing is overwritten: choose another name`},
+		"existing_package": {"page", "tea", `composite "page": composite/page exists already, and nothing is overwritten: choose another name`},
+		"route": {
+			"route", "tea",
+			`composite "route": proto/taken/v1/taken.proto:5: a route begins with /v1/route: choose another name`,
+		},
+		"nothing":          {"teapage", "", "--over: name the upstreams or services that it calls, such as --over user,order"},
+		"comma":            {"teapage", ",", `--over ",": a name is empty: name the upstreams or services that it calls, such as --over user,order`},
+		"comma_at_the_end": {"teapage", "tea,", `--over "tea,": a name is empty: name the upstreams`},
+		"space":            {"teapage", "tea, ", `--over "tea, ": a name is empty: name the upstreams`},
+		"unknown": {
+			"teapage", "tee",
+			`--over "tee": there is no upstream or service of that name; did you mean "tea"? The upstreams that can be read: rating, several, tea`,
+		},
+		"nothing_like_it":  {"teapage", "shop", `--over "shop": there is no upstream or service of that name. The upstreams that can be read: rating, several, tea`},
 		"unknown_service":  {"teapage", "rating.v1.RatingSevice", `did you mean "rating.v1.RatingService"?`},
 		"composite":        {"teapage", "rating.v1.FrontService", "a composite calls upstreams alone"},
 		"package":          {"teapage", "front", "a composite calls upstreams alone"},
 		"nothing_to_read":  {"teapage", "write", "neither Get, which returns a resource (AIP-131), nor List (AIP-132)"},
 		"several_services": {"teapage", "several", "name one, rating.v1.OtherService or rating.v1.ThirdService"},
-		"same_field":       {"teapage", "rating,rating.v1.OtherService", "fills the same field of the page"},
-		"twice":            {"teapage", "tea,tea", "--over tea: it is named more than once"},
-		"types":            {"teapage", "tea,rating.v1.ThirdService", "shop_id: two of the services have a field of that name, with different types"},
+		"same_field": {
+			"teapage", "rating,rating.v1.OtherService",
+			`--over "rating.v1.OtherService": it fills a field that is taken: shop_ratings of the page, as for "rating": name one of them`,
+		},
+		"twice":                {"teapage", "tea,tea", `--over "tea": it is named more than once`},
+		"twice_in_other_words": {"teapage", "tea,acme.tea.v1.TeaService", `--over "acme.tea.v1.TeaService": it fills a field that is taken: green_tea of the page`},
+		"types": {
+			"teapage", "tea,rating.v1.ThirdService",
+			`--over "rating.v1.ThirdService": shop_id in the requests of GetGreenTea and ListRatings: the types do not agree: leave one of the two out`,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -236,18 +254,23 @@ func TestCompositeRefusesRepositories(t *testing.T) {
 	t.Parallel()
 
 	tests := map[string]struct{ path, text, want string }{
-		"no_template": {"buf.gen.yaml", "", "no list of composites is generated here"},
-		"no_list":     {"buf.gen.yaml", strings.ReplaceAll(generation, "composites=", "title="), "no list of composites is generated here"},
-		"go_package":  {"buf.gen.yaml", strings.ReplaceAll(generation, "paths=source_relative", "paths=import"), "where the Go code of protos is"},
-		"no_module":   {"go.mod", "", "where the Go code of protos is"},
-		"fault":       {"proto/taken/v1/taken.proto", "syntax = \"proto3\"\n", "taken.proto:2:1"},
+		"no_template": {"buf.gen.yaml", "", "buf.gen.yaml: no list of composites is generated here"},
+		"no_list":     {"buf.gen.yaml", strings.ReplaceAll(generation, "composites=", "title="), "buf.gen.yaml: no list of composites is generated here"},
+		"go_package": {
+			"buf.gen.yaml", strings.ReplaceAll(generation, "paths=source_relative", "paths=import"),
+			"buf.gen.yaml: it does not say where the Go code of protos is: give protoc-gen-go the option paths=source_relative",
+		},
+		"no_module": {"go.mod", "", "it does not say where the Go code of protos is"},
+		"fault":     {"proto/taken/v1/taken.proto", "syntax = \"proto3\"\n", "/proto/taken/v1/taken.proto:2:1"},
+		"no_protos": {"proto", "", "/proto: no such file or directory"},
+		"file":      {"composite", "not a folder", "/composite/teapage: not a directory"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
 			dir := repository(t)
-			if err := os.Remove(filepath.Join(dir, test.path)); err != nil {
+			if err := os.RemoveAll(filepath.Join(dir, test.path)); err != nil {
 				t.Fatal(err)
 			}
 
@@ -258,5 +281,21 @@ func TestCompositeRefusesRepositories(t *testing.T) {
 			_, err := scaffold.Composite(t.Context(), scaffold.CompositeOptions{Dir: dir, Name: "teapage", Over: []string{"tea"}})
 			wantError(t, name, err, test.want)
 		})
+	}
+}
+
+// Once, a folder that does not exist was one without a list of composites.
+func TestCompositeRefusesFolders(t *testing.T) {
+	t.Parallel()
+
+	dir := repository(t)
+
+	for name, want := range map[string]string{
+		"none":         `/none": there is no such folder`,
+		"buf.gen.yaml": `/buf.gen.yaml": it is a file, not a folder`,
+	} {
+		_, err := scaffold.Composite(t.Context(),
+			scaffold.CompositeOptions{Dir: filepath.Join(dir, name), Name: "teapage", Over: []string{"tea"}})
+		wantError(t, name, err, want)
 	}
 }

@@ -40,31 +40,33 @@ type param struct {
 }
 
 var (
-	errNoOver    = errors.New("name the services that it calls with --over, such as --over user,order")
-	errUnknown   = errors.New("there is no such upstream or service")
+	errNoOver    = errors.New("name the upstreams or services that it calls, such as --over user,order")
+	errEmpty     = errors.New("a name is empty")
+	errUnknown   = errors.New("there is no upstream or service of that name")
 	errComposite = errors.New("it is a composite, and a composite calls upstreams alone")
 	errNoMethod  = errors.New("it has no method that reads: neither Get, which returns a resource (AIP-131), nor List (AIP-132)")
 	errSeveral   = errors.New("several services of that upstream can be read")
-	errTwice     = errors.New("it is named more than once, or fills the same field of the page as another one")
-	errTypes     = errors.New("two of the services have a field of that name, with different types")
+	errTwice     = errors.New("it is named more than once")
+	errField     = errors.New("it fills a field that is taken")
+	errTypes     = errors.New("the types do not agree: leave one of the two out, and add its call by hand")
 )
 
 // legsOf returns the calls of a composite over services.
 func legsOf(files []protoreflect.FileDescriptor, over []string) ([]leg, error) {
-	if len(over) == 0 {
-		return nil, errNoOver
-	}
-
 	var (
 		legs     []leg
 		services = policy.Services(files)
 		methods  = policy.Read(services, nil, func(protoreflect.FullName) policy.Defaults { return policy.Defaults{} }).Methods()
 	)
 
-	for _, name := range over {
+	for i, name := range over {
 		l, err := legOf(services, name)
+		if err == nil {
+			err = agree(legs, l, over[:i])
+		}
+
 		if err != nil {
-			return nil, fmt.Errorf("--over %s: %w", name, err)
+			return nil, fmt.Errorf("--over %q: %w", name, err)
 		}
 
 		// What is wrong with its route is found by `make generate`.
@@ -72,27 +74,41 @@ func legsOf(files []protoreflect.FileDescriptor, over []string) ([]leg, error) {
 			l.Access = method.Policy.Effective.GetAccess()
 		}
 
-		if slices.ContainsFunc(legs, func(other leg) bool { return other.Field == l.Field }) {
-			return nil, fmt.Errorf("--over %s: %w", name, errTwice)
-		}
-
 		legs = append(legs, l)
 	}
 
-	return legs, agree(legs)
+	return legs, nil
 }
 
-// agree fails if legs need fields of the page's request that have the same name and not the same type.
-func agree(legs []leg) error {
-	types := map[string]string{}
+// checkOver fails if the names of what a composite calls are not complete.
+func checkOver(over []string) error {
+	switch {
+	case len(over) == 0:
+		return fmt.Errorf("--over: %w", errNoOver)
+	case slices.ContainsFunc(over, func(name string) bool { return strings.TrimSpace(name) == "" }):
+		return fmt.Errorf("--over %q: %w: %w", strings.Join(over, ","), errEmpty, errNoOver)
+	}
 
-	for _, l := range legs {
+	for i, name := range over {
+		if slices.Contains(over[:i], name) {
+			return fmt.Errorf("--over %q: %w", name, errTwice)
+		}
+	}
+
+	return nil
+}
+
+// agree fails if a leg fills the same field of the page as one before it, or needs a field of the page's request with another type.
+func agree(before []leg, l leg, names []string) error {
+	for i, other := range before {
+		if other.Field == l.Field {
+			return fmt.Errorf("%w: %s of the page, as for %q: name one of them", errField, l.Field, names[i])
+		}
+
 		for _, p := range l.Params {
-			if known := types[p.Name]; known != "" && known != p.Type {
-				return fmt.Errorf("%s: %w", p.Name, errTypes)
+			if slices.ContainsFunc(other.Params, func(o param) bool { return o.Name == p.Name && o.Type != p.Type }) {
+				return fmt.Errorf("%s in the requests of %s and %s: %w", p.Name, other.Method.Name(), l.Method.Name(), errTypes)
 			}
-
-			types[p.Name] = p.Type
 		}
 	}
 
@@ -103,15 +119,11 @@ func agree(legs []leg) error {
 func legOf(services []protoreflect.ServiceDescriptor, name string) (leg, error) {
 	var (
 		legs  []leg
-		known []string
 		found error
 	)
 
 	for _, service := range services {
-		full, upstream := string(service.FullName()), upstreamOf(service)
-		known = append(known, full, upstream)
-
-		if name != full && name != upstream {
+		if name != string(service.FullName()) && name != upstreamOf(service) {
 			continue
 		}
 
@@ -126,16 +138,31 @@ func legOf(services []protoreflect.ServiceDescriptor, name string) (leg, error) 
 	}
 
 	switch {
-	case len(legs) == 0 && found != nil:
-		return leg{}, found
 	case len(legs) == 0:
-		return leg{}, fmt.Errorf("%w%s", errUnknown, hint.DidYouMean(name, known))
+		return leg{}, cmp.Or(found, unknown(services, name))
 	case len(legs) > 1:
 		return leg{}, fmt.Errorf("%w: name one, %s or %s",
 			errSeveral, legs[0].Method.Parent().FullName(), legs[1].Method.Parent().FullName())
 	}
 
 	return legs[0], nil
+}
+
+// unknown is the error for a name that no service has.
+func unknown(services []protoreflect.ServiceDescriptor, name string) error {
+	var upstreams, names []string
+
+	for _, service := range services {
+		if _, ok := read(service); ok && !policy.Service(service).GetComposite() {
+			upstreams, names = append(upstreams, upstreamOf(service)), append(names, string(service.FullName()))
+		}
+	}
+
+	slices.Sort(upstreams)
+	upstreams = slices.Compact(upstreams)
+
+	return fmt.Errorf("%w%s The upstreams that can be read: %s", errUnknown,
+		cmp.Or(hint.DidYouMean(name, slices.Concat(upstreams, names)), "."), cmp.Or(strings.Join(upstreams, ", "), "none"))
 }
 
 // upstreamOf returns the name of the upstream of a service, or of the package of a composite.

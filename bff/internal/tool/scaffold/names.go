@@ -38,7 +38,7 @@ var (
 	wordPattern     = regexp.MustCompile(`[A-Z][a-z]+`)
 
 	errName     = errors.New("its name is one word of 3 to 30 lower-case letters")
-	errReserved = errors.New("the name is taken by a language or a tool, choose another one")
+	errReserved = errors.New("the name is taken by a language or a tool: choose another one")
 	errResource = errors.New("a resource is named in upper camel case, by 30 letters at most, like LoyaltyCard")
 	errClash    = errors.New("it would clash with names that every service has: choose another one with --resource or --plural")
 	errPlural   = errors.New("a plural is in lower snake case, like loyalty_cards")
@@ -50,6 +50,10 @@ const maxResource = 30
 // nameAll derives all names.
 func nameAll(opts Options) (names, error) {
 	if err := checkName(opts.Name); err != nil {
+		if joined, words := join(opts.Name); joined != "" && len(words) > 1 {
+			err = fmt.Errorf("%w --resource %s", err, camel(strings.ToLower(strings.Join(words, "_"))))
+		}
+
 		return names{}, fmt.Errorf("service %q: %w", opts.Name, err)
 	}
 
@@ -90,7 +94,11 @@ func nameAll(opts Options) (names, error) {
 
 func checkName(name string) error {
 	if !namePattern.MatchString(name) {
-		return fmt.Errorf("%w%s", errName, suggestion(name))
+		if joined, _ := join(name); joined != "" {
+			return fmt.Errorf("%w: try %s", errName, joined)
+		}
+
+		return errName
 	}
 
 	reserved := []string{"portico", "google", "buf", "grpc", "main", "internal", "vendor", "testdata"}
@@ -101,25 +109,15 @@ func checkName(name string) error {
 	return nil
 }
 
-// suggestion shows how to say a name of several words.
-func suggestion(name string) string {
-	words := strings.FieldsFunc(name, func(r rune) bool { return r == '_' || r == '-' })
+// join returns the words of a name, and a name that has them without what is between. Empty: that is no name either.
+func join(name string) (joined string, words []string) {
+	words = strings.FieldsFunc(name, func(r rune) bool { return r == '_' || r == '-' })
 
-	joined := strings.ToLower(strings.Join(words, ""))
-	if !namePattern.MatchString(joined) {
-		return ""
+	if joined = strings.ToLower(strings.Join(words, "")); !namePattern.MatchString(joined) {
+		joined = ""
 	}
 
-	if len(words) == 1 {
-		return ": try " + joined
-	}
-
-	var resource strings.Builder
-	for _, word := range words {
-		resource.WriteString(capital(strings.ToLower(word)))
-	}
-
-	return fmt.Sprintf(": try %s --resource %s", joined, resource.String())
+	return joined, words
 }
 
 // reservedSQL are the keywords of SQLite that cannot be the name of a table, as far as they can be a word.

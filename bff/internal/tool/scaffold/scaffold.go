@@ -68,6 +68,10 @@ func Service(opts Options) (*Plan, error) {
 		return nil, err
 	}
 
+	if err := checkDir(opts.Dir); err != nil {
+		return nil, err
+	}
+
 	if n.Module, err = module(opts.Dir); err != nil {
 		return nil, err
 	}
@@ -134,7 +138,7 @@ func (f File) write(path string) error {
 	}
 
 	if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
-		return fmt.Errorf("make a folder: %w", err)
+		return fmt.Errorf("write: %w", err)
 	}
 
 	file, err := os.OpenFile(path, flags, fileMode) //nolint:gosec // The path is made of a checked name.

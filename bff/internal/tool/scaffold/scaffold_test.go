@@ -100,7 +100,7 @@ func TestServiceWritesEverything(t *testing.T) {
 	}
 
 	_, err = scaffold.Service(scaffold.Options{Dir: dir, Name: "loyalty"})
-	wantError(t, "again", err, "proto/loyalty: it exists already")
+	wantError(t, "again", err, "proto/loyalty exists already")
 }
 
 func wantError(t *testing.T, what string, err error, want string) {
@@ -128,10 +128,10 @@ func TestServiceRefuses(t *testing.T) {
 		"keyword":          {scaffold.Options{Name: "range"}, "is taken by a language"},
 		"predeclared":      {scaffold.Options{Name: "string"}, "is taken by a language"},
 		"ours":             {scaffold.Options{Name: "portico"}, "is taken by a language or a tool"},
-		"existing_proto":   {scaffold.Options{Name: "order"}, "proto/order: it exists already"},
-		"existing_package": {scaffold.Options{Name: "page"}, "backends/internal/page: it exists already"},
+		"existing_proto":   {scaffold.Options{Name: "order"}, "proto/order exists already"},
+		"existing_package": {scaffold.Options{Name: "page"}, "backends/internal/page exists already"},
 		"declared_name":    {scaffold.Options{Name: "patience"}, "patience in service.go"},
-		"route":            {scaffold.Options{Name: "shop", Resource: "Order"}, "/v1/orders in proto/order/v1/order.proto:1"},
+		"route":            {scaffold.Options{Name: "shop", Resource: "Order"}, "proto/order/v1/order.proto:1: a route begins with /v1/orders: choose another one with --resource or --plural"},
 		"resource_case":    {scaffold.Options{Name: "shop", Resource: "item"}, "upper camel case"},
 		"resource_acronym": {scaffold.Options{Name: "shop", Resource: "SKU"}, "upper camel case"},
 		"resource_digits":  {scaffold.Options{Name: "shop", Resource: "Tier2s"}, "upper camel case"},

@@ -1,67 +1,88 @@
 package scaffold
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 )
 
 var (
-	errExists     = errors.New("it exists already, and nothing is overwritten: choose another name")
-	errRoute      = errors.New("there are routes below that path")
+	errExists     = errors.New("exists already, and nothing is overwritten: choose another name")
+	errRoute      = errors.New("a route begins with")
+	errNoDir      = errors.New("there is no such folder")
+	errNotDir     = errors.New("it is a file, not a folder")
 	errIdentifier = errors.New("package backends declares that name: choose another one")
 )
 
+// checkDir fails if there is no such folder.
+func checkDir(dir string) error {
+	info, err := os.Stat(dir)
+
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("--dir %q: %w", dir, errNoDir)
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("--dir %q: %w", dir, errNotDir)
+	default:
+		return err
+	}
+}
+
 // checkTaken fails if something of the checkout has a name that the new service needs.
 func checkTaken(dir string, n names) error {
-	for _, path := range []string{
-		"proto/" + n.Name, "gen/" + n.Name, "backends/internal/" + n.Name, "bff/composite/" + n.Name, "backends/" + n.Name + ".go",
-	} {
-		switch _, err := os.Lstat(filepath.Join(dir, path)); {
-		case err == nil:
-			return fmt.Errorf("%s: %w", path, errExists)
-		case !errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("look for %s: %w", path, err)
-		}
+	if err := checkFree(dir, "proto/"+n.Name, "gen/"+n.Name, "backends/internal/"+n.Name, "bff/composite/"+n.Name,
+		"backends/"+n.Name+".go"); err != nil {
+		return err
 	}
 
-	if err := checkRoutes(os.DirFS(filepath.Join(dir, "proto")), n.Path); err != nil {
+	protos, err := protosource.Dir(filepath.Join(dir, protosPath))
+	if err != nil {
+		return err
+	}
+
+	if err := checkRoutes(protos, n.Path); err != nil {
 		return fmt.Errorf("%w: choose another one with --resource or --plural", err)
 	}
 
 	return checkIdentifiers(filepath.Join(dir, "backends"), n.Name, n.Name+"v1", n.Name+"Service")
 }
 
-// checkRoutes looks for the path at the beginning of templates. What contends in other ways is found by `make generate`.
-func checkRoutes(protos fs.FS, path string) error {
-	route := regexp.MustCompile(`"` + regexp.QuoteMeta(path) + `["/:]`)
-
-	err := fs.WalkDir(protos, ".", func(name string, _ fs.DirEntry, err error) error {
-		if err != nil || filepath.Ext(name) != ".proto" {
+// checkFree fails if one of the files or folders exists.
+func checkFree(dir string, paths ...string) error {
+	for _, path := range paths {
+		switch _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(path))); {
+		case err == nil:
+			return fmt.Errorf("%s %w", path, errExists)
+		case !errors.Is(err, fs.ErrNotExist):
 			return err
 		}
+	}
 
-		text, err := fs.ReadFile(protos, name)
-		if err != nil {
-			return fmt.Errorf("read proto/%s: %w", name, err)
+	return nil
+}
+
+// checkRoutes looks for the path at the beginning of templates. What contends in other ways is found by `make generate`.
+func checkRoutes(protos protosource.Tree, path string) error {
+	route := regexp.MustCompile(`"` + regexp.QuoteMeta(path) + `["/:]`)
+
+	for _, name := range slices.Sorted(maps.Keys(protos)) {
+		if at := route.FindIndex(protos[name]); at != nil {
+			line := bytes.Count(protos[name][:at[0]], []byte("\n")) + 1
+
+			return fmt.Errorf("%s/%s:%d: %w %s", protosPath, name, line, errRoute, path)
 		}
-
-		if at := route.FindIndex(text); at != nil {
-			return fmt.Errorf("%s in proto/%s:%d: %w", path, name, strings.Count(string(text[:at[0]]), "\n")+1, errRoute)
-		}
-
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("look for routes: %w", err)
 	}
 
 	return nil
