@@ -38,10 +38,13 @@ type Explanation struct {
 	Problem string
 }
 
-// Check is a requirement of an access policy. Fault says why it is not met; nil: it is.
+// Check is a requirement of an access policy.
 type Check struct {
 	Requirement string
-	Fault       error
+	// Fault says why it is not met. Nil: it is, or Unknown.
+	Fault error
+	// Unknown reports that it depends on the reply to another call of the composite, which is not made.
+	Unknown bool
 }
 
 // Effect is what a policy does with a request.
@@ -105,6 +108,11 @@ func (c *Compiled) Explain(ctx context.Context, r *http.Request, as Principal) (
 		for _, check := range found.Checks {
 			e.Access = append(e.Access, Check{Requirement: check.Name, Fault: check.Fault})
 		}
+	}
+
+	if !e.Allowed() {
+		// What a response is like would read as the one to this request.
+		e.Effects = slices.DeleteFunc(e.Effects, func(f Effect) bool { return f.Policy == "response" })
 	}
 
 	return e, nil

@@ -50,9 +50,6 @@ func (l Leg) Refused() (Check, bool) {
 // probeTime bounds one run of a composite. Its backends reply at once.
 const probeTime = 2 * time.Second
 
-// ofReply is the end of a requirement that depends on the content of a reply.
-const ofReply = " (as a reply will say)"
-
 // legs finds out what a composite calls for a request, by running it over connections that make up the replies: to see what it
 // calls, once with replies of each kind, then once for each leg, which is down then, to see whether the composite fails without it.
 // No call leaves the process. The error is the composite's own, if it fails with all kinds of replies; there may be more legs then.
@@ -121,12 +118,9 @@ func accessOf(checks []leg.Check) []Check {
 	access := make([]Check, 0, len(checks))
 
 	for _, check := range checks {
-		shown := Check{Requirement: check.Name, Fault: check.Fault}
-		if check.Unknown {
-			shown.Requirement += ofReply
-		}
-
-		access = append(access, shown)
+		access = append(access, Check{
+			Requirement: check.Name, Fault: check.Fault, Unknown: check.Unknown && check.Fault == nil,
+		})
 	}
 
 	return access

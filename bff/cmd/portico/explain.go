@@ -205,7 +205,7 @@ func legOf(leg bff.Leg) legExplanation {
 		Upstream: leg.Upstream, RPC: leg.RPC, Required: leg.Required, Limits: leg.Limits, Batch: leg.Batch, Cache: leg.Cache,
 	}
 	for _, check := range leg.Access {
-		e.Access = append(e.Access, resultOf(check.Requirement, "", check.Fault))
+		e.Access = append(e.Access, checkResult(check))
 	}
 
 	return e
@@ -215,6 +215,9 @@ func legOf(leg bff.Leg) legExplanation {
 type policyResult struct {
 	Policy string `json:"policy"`
 	Says   string `json:"says,omitempty"`
+	// Result is that of an access check: "allowed", "refused" or, if it depends on the reply to another leg, "unknown". OK is false
+	// if it is refused.
+	Result string `json:"result,omitempty"`
 	OK     bool   `json:"ok"`
 	Fault  string `json:"fault,omitempty"`
 }
@@ -223,6 +226,21 @@ func resultOf(policy, says string, fault error) policyResult {
 	r := policyResult{Policy: policy, Says: says, OK: fault == nil}
 	if fault != nil {
 		r.Fault = fault.Error()
+	}
+
+	return r
+}
+
+func checkResult(check bff.Check) policyResult {
+	r := resultOf(check.Requirement, "", check.Fault)
+
+	switch {
+	case check.Fault != nil:
+		r.Result = "refused"
+	case check.Unknown:
+		r.Result = "unknown"
+	default:
+		r.Result = "allowed"
 	}
 
 	return r
@@ -245,7 +263,7 @@ func jsonOf(found bff.Explanation) explanation {
 	}
 
 	for _, v := range found.Access {
-		e.Access = append(e.Access, resultOf(v.Requirement, "", v.Fault))
+		e.Access = append(e.Access, checkResult(v))
 	}
 
 	for _, f := range found.Effects {

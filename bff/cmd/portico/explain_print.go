@@ -102,10 +102,13 @@ func (t explanationTable) route(found bff.Explanation) {
 // leg adds the policy of a leg.
 func (t explanationTable) leg(leg bff.Leg) {
 	for _, check := range leg.Access {
-		if check.Fault == nil {
-			t.row("", "  allowed  "+t.style.good(check.Requirement))
-		} else {
+		switch {
+		case check.Fault != nil:
 			t.row("", "  refused  "+t.style.bad(check.Requirement+": "+check.Fault.Error()))
+		case check.Unknown:
+			t.row("", "  unknown  "+check.Requirement+": depends on the reply to another leg")
+		default:
+			t.row("", "  allowed  "+t.style.good(check.Requirement))
 		}
 	}
 

@@ -79,6 +79,7 @@ func TestExplainInFull(t *testing.T) {
 		{"explain_orderpage.txt", 0, []string{"GET", "/v1/orders/ord_1/page", "--as", "alice"}},
 		{"explain_orderpage.json", 0, []string{"GET", "/v1/orders/ord_1/page", "--as", "alice", "--output", "json"}},
 		{"explain_rules.txt", 1, []string{"POST", "/v1/orders", "--as", "alice"}},
+		{"explain_fields.txt", 1, []string{"GET", "/v1/me/dashboard?fields=user.displayNme", "--as", "alice"}},
 		{"explain_nothing.txt", 1, []string{"GET", "/v1/nothing"}},
 	} {
 		out, errs, code := portico(t, append([]string{"explain"}, row.args...)...)
