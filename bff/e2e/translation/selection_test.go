@@ -105,6 +105,7 @@ func TestFieldSelectionFaults(t *testing.T) {
 		chooses("/v1/every", "every.strngField"):      `"every.strngField" is not a field of the response; did you mean "every.stringField"?`,
 		chooses("/v1/answer:every", "every.strField"): `"every.strField" is not a field of the response`,
 		chooses("/v1/answer:strings", "a"):            "unknown parameter",
+		chooses("/v1/every", "every") + "&fields=":    "is given 2 times, and one of them is empty; write it once, as fields=a,b.c, or fields=* for all",
 		chooses("/v1/files/a", "a"):                   "unknown parameter",
 	} {
 		res := s.Do(t, http.MethodGet, target, nil, "")

@@ -118,6 +118,10 @@ func Compile(r schema.Route, config Config) (*Binding, error) {
 		}
 	}
 
+	if config.Fields != nil {
+		b.names = append(b.names, config.Fields.Parameter)
+	}
+
 	return b, nil
 }
 
