@@ -42,6 +42,20 @@ test("only fields that exist can be selected", async (t) => {
   assert.equal(all.data.user?.userId, undefined);
 });
 
+test("an empty list is not sent, and the response is complete", async (t) => {
+  const { baseUrl, requests } = await serve(t, (_, res) => answer(res, { user: { displayName: "Alice" } }));
+  const client = createClient({ baseUrl });
+  const { data } = await client.GET("/v1/me/dashboard", { params: { query: { fields: [] } } });
+  assert.equal(data.user?.displayName, "Alice");
+  const none = [] as const;
+  const own = await client.GET("/v1/me/dashboard", { params: { query: { fields: none } } });
+  assert.equal(own.data.user?.displayName, "Alice");
+  assert.deepEqual(
+    requests.map(({ url }) => url),
+    ["/v1/me/dashboard", "/v1/me/dashboard"],
+  );
+});
+
 test("entries of maps are selected by their keys", async (t) => {
   const { baseUrl, requests } = await serve(t, (_, res) => answer(res, { labels: { "a.b": "1" }, items: [{ attributes: { size: "L" } }] }));
   const { data } = await createClient({ baseUrl }).GET("/v1/orders/{order_id}", {

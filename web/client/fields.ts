@@ -1,11 +1,16 @@
 /** A path that the description lists. In place of the "*" of a map, it may have a key. */
 export type FieldPath<Listed extends string> = Listed extends `${infer Map}.*${infer Rest}` ? `${Map}.${string}${FieldPath<Rest>}` : Listed;
 
-/** The data of a response to a request for fields: the paths of the list, or those of the text, which are not known here. */
+/**
+ * The data of a response to a request for fields: the paths of the list, or those of the text, which are not known here. An empty list
+ * is not sent, and the response is complete.
+ */
 export type Chosen<Data, Fields> = unknown extends Fields
   ? Data
   : Fields extends readonly (infer Path extends string)[]
-    ? Selected<Data, Path>
+    ? [Path] extends [never]
+      ? Data
+      : Selected<Data, Path>
     : Fields extends string
       ? Part<Data>
       : Data;

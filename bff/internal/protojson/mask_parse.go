@@ -66,7 +66,8 @@ func (s *Selector) Parse(texts []string) (*Mask, error) {
 
 		switch {
 		case text == "" && len(texts) > 1:
-			return nil, faultf("is given %d times, and one of them is empty; write it once, as fields=a,b.c, or fields=* for all", len(texts))
+			return nil, faultf("is given %d times, and one of them is empty; write it once, as fields=a,b.c, or fields=* for all",
+				len(texts))
 		case text == "":
 			return nil, faultf("is empty; write fields=a,b.c, or fields=* for all")
 		case !utf8.ValidString(text):

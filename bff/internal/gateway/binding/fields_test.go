@@ -52,10 +52,10 @@ func TestFieldsOfTheResponse(t *testing.T) {
 		"fields=strngs&nothing=1": `query nothing: unknown parameter; query fields: "strngs" is not a field of the response; did you mean "strings"?`,
 		"fields.a=1":              `query fields.a: unknown parameter; did you mean "fields"?`,
 		// Once, nothing suggested it.
-		"field=strings":           `query field: unknown parameter; did you mean "fields"?`,
-		"Fields=strings":          `query Fields: unknown parameter; did you mean "fields"?`,
-		"fields=strings&fields=":  "query fields: is given 2 times, and one of them is empty; write it once, as fields=a,b.c, or fields=* for all",
-		"fields=&fields=":         "query fields: is given 2 times, and one of them is empty; write it once, as fields=a,b.c, or fields=* for all",
+		"field=strings":          `query field: unknown parameter; did you mean "fields"?`,
+		"Fields=strings":         `query Fields: unknown parameter; did you mean "fields"?`,
+		"fields=strings&fields=": "query fields: is given 2 times, and one of them is empty; write it once, as fields=a,b.c, or fields=* for all",
+		"fields=&fields=":        "query fields: is given 2 times, and one of them is empty; write it once, as fields=a,b.c, or fields=* for all",
 	} {
 		if got := queryFaults(t, b, query, (&everyv1.Every{}).ProtoReflect()); got != want {
 			t.Errorf("%s: got %s", query, got)
