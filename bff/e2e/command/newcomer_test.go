@@ -333,6 +333,9 @@ func (n *newcomer) inspectComposite(t *testing.T) {
 
 	for _, command := range []string{
 		"go test ./bff/composite/inbox", "bin/portico lint",
+		// Its test notices what backends get.
+		"(cd bff/composite/inbox && sed -i.bak 's/req.GetUserId()/\"another\"/' inbox.go && " +
+			"go test . | grep '/GetUser got' && mv inbox.go.bak inbox.go)",
 		"go tool -modfile=tools.mod golangci-lint run --allow-parallel-runners ./bff/composite/inbox",
 		// No Go file of the gateway is changed by hand.
 		"test -z \"$(git status --porcelain -- bff ':!bff/composite/inbox' ':!bff/composite/all')\"",
@@ -340,6 +343,10 @@ func (n *newcomer) inspectComposite(t *testing.T) {
 		if printed, code := n.run(t, command); code != 0 {
 			t.Errorf("%s: exit code %d\n%s", command, code, printed)
 		}
+	}
+
+	if n.server == nil || strings.Contains(n.server.out.String(), "a composite calls what") {
+		t.Errorf("who may call the route may not make its calls, or it does not run:\n%s", n.log())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -37,6 +38,20 @@ type param struct {
 	// Name is that in the page's request, Type its type, and From the field of the leg's request.
 	Name, Type string
 	From       protoreflect.FieldDescriptor
+}
+
+// value returns a value in Go that no other field of the request has, as far as its type allows. The number is that of the field.
+func (p param) value(number int) string {
+	switch p.From.Kind() {
+	case protoreflect.StringKind:
+		return strconv.Quote(p.Name)
+	case protoreflect.BytesKind:
+		return "[]byte(" + strconv.Quote(p.Name) + ")"
+	case protoreflect.BoolKind:
+		return "true"
+	default:
+		return strconv.Itoa(number)
+	}
 }
 
 var (

@@ -114,6 +114,8 @@ type code struct {
 	// Kit is the import path of package composite.
 	Kit   string
 	Calls []call
+	// Args are the fields of the page's request, with values for the test.
+	Args []arg
 }
 
 type goImport struct{ Alias, Path string }
@@ -133,22 +135,37 @@ type call struct {
 	Args    []arg
 }
 
-// Literal is the request: a line for each field, if there are several, as lines may not be too long.
+// Literal is the request of the call, made of the page's.
 func (c call) Literal() string {
-	fields := make([]string, 0, len(c.Args))
-	for _, a := range c.Args {
-		fields = append(fields, a.To+": req.Get"+a.From+"()")
+	return literalOf(c.Request, c.Args, func(a arg) string { return "req.Get" + a.From + "()" })
+}
+
+// Expected is the request that a test expects.
+func (c call) Expected() string { return literalOf(c.Request, c.Args, arg.value) }
+
+// Example is the request of the page in a test.
+func (c *code) Example() string {
+	return literalOf(c.Alias+".Get"+c.Title()+"Request", c.Args, arg.value)
+}
+
+// literalOf is a message in Go: with a line for each field, if there are several, as lines may not be too long.
+func literalOf(message string, args []arg, value func(arg) string) string {
+	fields := make([]string, 0, len(args))
+	for _, a := range args {
+		fields = append(fields, a.To+": "+value(a))
 	}
 
 	if len(fields) > 1 {
-		return "&" + c.Request + "{\n" + strings.Join(fields, ",\n") + ",\n}"
+		return "&" + message + "{\n" + strings.Join(fields, ",\n") + ",\n}"
 	}
 
-	return "&" + c.Request + "{" + strings.Join(fields, ", ") + "}"
+	return "&" + message + "{" + strings.Join(fields, ", ") + "}"
 }
 
-// arg sets a field of a leg's request to one of the page's.
-type arg struct{ To, From string }
+// arg sets the field To of a request to the field From of the page's, or to Value in a test.
+type arg struct{ To, From, Value string }
+
+func (a arg) value() string { return a.Value }
 
 // kit is where package composite is.
 const kit = "github.com/portico-gateway/portico/bff/composite"
@@ -164,6 +181,12 @@ func (p page) code(files []protoreflect.FileDescriptor) (*code, error) {
 	own := plugin.FilesByPath[p.Proto]
 	c.Alias = c.alias(own.GoPackageName, own.GoImportPath)
 	request, shown := own.Messages[0], own.Messages[1]
+	values := map[string]string{}
+
+	for i, param := range p.Params() {
+		values[param.Name] = param.value(i + 1)
+		c.Args = append(c.Args, arg{To: request.Fields[i].GoName, Value: values[param.Name]})
+	}
 
 	for i, l := range p.Legs {
 		method := methodOf(plugin.FilesByPath[l.From], l.Method)
@@ -182,7 +205,7 @@ func (p page) code(files []protoreflect.FileDescriptor) (*code, error) {
 
 		for _, param := range l.Params {
 			one.Args = append(one.Args, arg{
-				To: fieldOf(method.Input, string(param.From.Name())), From: fieldOf(request, param.Name),
+				To: fieldOf(method.Input, string(param.From.Name())), From: fieldOf(request, param.Name), Value: values[param.Name],
 			})
 		}
 
