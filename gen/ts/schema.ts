@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * Get my dashboard
-         * @description GetMyDashboard answers with the caller's own.
+         * @description GetMyDashboard returns the caller's own dashboard.
          *
          *     - **Who:** any caller with a valid credential
          *     - **How often:** 10 requests a second, 20 at once, for each caller
@@ -391,7 +391,7 @@ export interface paths {
         };
         /**
          * Get dashboard
-         * @description GetDashboard answers with a named user's.
+         * @description GetDashboard returns the dashboard of a user.
          *
          *     - **Who:** the caller whose subject is `user_id`, or one with the scope `users:admin`
          *     - **How often:** 10 requests a second, 20 at once, for each caller
@@ -624,7 +624,7 @@ export interface components {
             /** @description Newest first. */
             orders?: components["schemas"]["order.v1.Order"][];
             profile?: components["schemas"]["profile.v1.Profile"];
-            /** @description The parts that are missing from this answer. Empty when it is complete. */
+            /** @description The parts that are missing from this response. Empty when it is complete. */
             partialErrors?: components["schemas"]["portico.v1.PartialError"][];
         };
         /**
@@ -862,7 +862,7 @@ export interface components {
             notifications?: components["schemas"]["notification.v1.Notification"][];
             /** @description What the buyer says about themselves. */
             buyer?: components["schemas"]["profile.v1.Profile"];
-            /** @description The parts that are missing from this answer. Empty when it is complete. */
+            /** @description The parts that are missing from this response. Empty when it is complete. */
             partialErrors?: components["schemas"]["portico.v1.PartialError"][];
         };
         /**

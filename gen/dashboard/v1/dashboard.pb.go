@@ -132,7 +132,7 @@ type Dashboard struct {
 	// Newest first.
 	Orders  []*v11.Order `protobuf:"bytes,2,rep,name=orders,proto3" json:"orders,omitempty"`
 	Profile *v12.Profile `protobuf:"bytes,3,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The parts that are missing from this answer. Empty when it is complete.
+	// The parts that are missing from this response. Empty when it is complete.
 	PartialErrors []*v13.PartialError `protobuf:"bytes,4,rep,name=partial_errors,json=partialErrors,proto3" json:"partial_errors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

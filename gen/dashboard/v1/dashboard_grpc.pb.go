@@ -29,9 +29,9 @@ const (
 //
 // DashboardService puts together what a client shows first. It is implemented inside the gateway, over user, order and profile.
 type DashboardServiceClient interface {
-	// GetMyDashboard answers with the caller's own.
+	// GetMyDashboard returns the caller's own dashboard.
 	GetMyDashboard(ctx context.Context, in *GetMyDashboardRequest, opts ...grpc.CallOption) (*Dashboard, error)
-	// GetDashboard answers with a named user's.
+	// GetDashboard returns the dashboard of a user.
 	GetDashboard(ctx context.Context, in *GetDashboardRequest, opts ...grpc.CallOption) (*Dashboard, error)
 }
 
@@ -69,9 +69,9 @@ func (c *dashboardServiceClient) GetDashboard(ctx context.Context, in *GetDashbo
 //
 // DashboardService puts together what a client shows first. It is implemented inside the gateway, over user, order and profile.
 type DashboardServiceServer interface {
-	// GetMyDashboard answers with the caller's own.
+	// GetMyDashboard returns the caller's own dashboard.
 	GetMyDashboard(context.Context, *GetMyDashboardRequest) (*Dashboard, error)
-	// GetDashboard answers with a named user's.
+	// GetDashboard returns the dashboard of a user.
 	GetDashboard(context.Context, *GetDashboardRequest) (*Dashboard, error)
 	mustEmbedUnimplementedDashboardServiceServer()
 }

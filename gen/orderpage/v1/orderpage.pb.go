@@ -82,7 +82,7 @@ type OrderPage struct {
 	Notifications []*v12.Notification `protobuf:"bytes,3,rep,name=notifications,proto3" json:"notifications,omitempty"`
 	// What the buyer says about themselves.
 	Buyer *v13.Profile `protobuf:"bytes,4,opt,name=buyer,proto3" json:"buyer,omitempty"`
-	// The parts that are missing from this answer. Empty when it is complete.
+	// The parts that are missing from this response. Empty when it is complete.
 	PartialErrors []*v14.PartialError `protobuf:"bytes,5,rep,name=partial_errors,json=partialErrors,proto3" json:"partial_errors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
