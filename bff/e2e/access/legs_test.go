@@ -37,8 +37,11 @@ type page struct {
 
 	clients
 
-	get func(ctx context.Context, c clients, page *dashboardv1.Dashboard) error
+	get getPage
 }
+
+// getPage fills a page by calls.
+type getPage func(ctx context.Context, c clients, page *dashboardv1.Dashboard) error
 
 // clients are those of a composite.
 type clients struct {
@@ -54,9 +57,7 @@ func (p page) GetMyDashboard(ctx context.Context, _ *dashboardv1.GetMyDashboardR
 }
 
 // startPage serves the product with another dashboard. The site's log is that of its gateway.
-func startPage(
-	t *testing.T, change func(*config.Config), get func(ctx context.Context, c clients, page *dashboardv1.Dashboard) error,
-) *gatewaytest.Site {
+func startPage(t *testing.T, change func(*config.Config), get getPage) *gatewaytest.Site {
 	t.Helper()
 
 	var cfg config.Config
@@ -81,6 +82,30 @@ func startPage(
 			return page{get: get, clients: clients{
 				userv1.NewUserServiceClient(user), orderv1.NewOrderServiceClient(order), profilev1.NewProfileServiceClient(profile),
 			}}, errors.Join(userErr, orderErr, profileErr)
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s.Gateway, s.URL = gw, gatewaytest.Listen(t, gw)
+
+	return s
+}
+
+// startDashboard serves another dashboard alone, which calls users. The function is called for each instance of it.
+func startDashboard(t *testing.T, instance func() getPage) *gatewaytest.Site {
+	t.Helper()
+
+	var cfg config.Config
+
+	s := gatewaytest.Start(t, func(c *config.Config) { cfg = *c })
+
+	gw, err := gatewaytest.New(t.Context(), t, cfg, gatewaytest.Quiet(),
+		bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService")),
+		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, func(connect bff.Connect) (dashboardv1.DashboardServiceServer, error) {
+			conn, err := connect("user")
+
+			return page{get: instance(), clients: clients{users: userv1.NewUserServiceClient(conn)}}, err
 		}))
 	if err != nil {
 		t.Fatal(err)
@@ -470,35 +495,19 @@ func TestStartUpTellsOfLegsThatDependOnReplies(t *testing.T) {
 func TestStartUpLeavesNothingInComposites(t *testing.T) {
 	t.Parallel()
 
-	var cfg config.Config
+	s := startDashboard(t, func() getPage {
+		// It has read the first user for all.
+		var user atomic.Pointer[userv1.User]
 
-	s := gatewaytest.Start(t, func(c *config.Config) { cfg = *c })
+		return func(ctx context.Context, c clients, page *dashboardv1.Dashboard) (err error) {
+			if page.User = user.Load(); page.GetUser() == nil {
+				page.User, err = c.users.GetUser(ctx, &userv1.GetUserRequest{UserId: composite.Caller(ctx).Subject})
+				user.Store(page.GetUser())
+			}
 
-	gw, err := gatewaytest.New(t.Context(), t, cfg, gatewaytest.Quiet(),
-		bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService")),
-		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, func(connect bff.Connect) (dashboardv1.DashboardServiceServer, error) {
-			conn, err := connect("user")
-
-			// It has read the first user for all.
-			var user atomic.Pointer[userv1.User]
-
-			return page{
-				clients: clients{users: userv1.NewUserServiceClient(conn)},
-				get: func(ctx context.Context, c clients, page *dashboardv1.Dashboard) (err error) {
-					if page.User = user.Load(); page.GetUser() == nil {
-						page.User, err = c.users.GetUser(ctx, &userv1.GetUserRequest{UserId: composite.Caller(ctx).Subject})
-						user.Store(page.GetUser())
-					}
-
-					return err
-				},
-			}, err
-		}))
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	s.URL = gatewaytest.Listen(t, gw)
+			return err
+		}
+	})
 
 	if res := s.Do(t, http.MethodGet, "/v1/me/dashboard", s.As(t, "alice"), ""); res.Status != http.StatusOK ||
 		strings.Contains(res.Body, "made") || len(called(s)) != 1 {
@@ -527,29 +536,13 @@ func TestStartUpSurvivesPanics(t *testing.T) {
 func TestLegsToServicesWithoutRoutesHere(t *testing.T) {
 	t.Parallel()
 
-	var cfg config.Config
+	s := startDashboard(t, func() getPage {
+		return func(ctx context.Context, c clients, page *dashboardv1.Dashboard) (err error) {
+			page.User, err = c.users.GetUser(ctx, &userv1.GetUserRequest{UserId: "bob"}, grpc.WaitForReady(false))
 
-	s := gatewaytest.Start(t, func(c *config.Config) { cfg = *c })
-
-	gw, err := gatewaytest.New(t.Context(), t, cfg, gatewaytest.Quiet(),
-		bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService")),
-		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, func(connect bff.Connect) (dashboardv1.DashboardServiceServer, error) {
-			conn, err := connect("user")
-
-			return page{
-				clients: clients{users: userv1.NewUserServiceClient(conn)},
-				get: func(ctx context.Context, c clients, page *dashboardv1.Dashboard) (err error) {
-					page.User, err = c.users.GetUser(ctx, &userv1.GetUserRequest{UserId: "bob"}, grpc.WaitForReady(false))
-
-					return err
-				},
-			}, err
-		}))
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	s.URL = gatewaytest.Listen(t, gw)
+			return err
+		}
+	})
 
 	for subject, want := range map[string]int{"alice": http.StatusForbidden, "bob": http.StatusOK} {
 		if res := s.Do(t, http.MethodGet, "/v1/me/dashboard", s.As(t, subject), ""); res.Status != want {
