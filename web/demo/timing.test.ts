@@ -16,6 +16,13 @@ test("calls are in the order in which they began", () => {
   });
 });
 
+test("a call that has failed has a code", () => {
+  const header = 'total;dur=9.0, order;desc="order.v1.OrderService/ListOrders";dur=6.0;start=0.8;code=UNAVAILABLE';
+  assert.deepEqual(timing(header)?.calls, [
+    { upstream: "order", rpc: "order.v1.OrderService/ListOrders", start: 0.8, duration: 6, code: "UNAVAILABLE" },
+  ]);
+});
+
 test("metrics of proxies are left out", () => {
   const header = 'cdn-cache; desc="HIT, \\"near\\"; start=1", edge;dur=1, total;dur=2.0 , miss, user;DUR="1.5" ; start=0.5';
   assert.deepEqual(timing(header), { total: 2, calls: [{ upstream: "user", rpc: "user", start: 0.5, duration: 1.5 }] });

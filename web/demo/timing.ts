@@ -6,6 +6,8 @@ export interface Call {
   /** From the start of the request. Negative: an earlier request had begun the call, and this one shared it. */
   start: number;
   duration: number;
+  /** The gRPC code if the call has failed, such as "UNAVAILABLE". */
+  code?: string;
 }
 
 /** What a response says about the time that it took in the gateway. */
@@ -20,7 +22,7 @@ const metric = /([^\s,;="]+)((?:\s*;\s*[^\s,;="]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\
 const parameter = /;\s*([^\s,;="]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*))/g;
 
 /**
- * Reads the header Server-Timing (W3C Server Timing) as the gateway writes it, with the parameter "start". Undefined: the gateway does
+ * Reads the header Server-Timing (W3C Server Timing) as the gateway writes it, with the parameters "start" and "code". Undefined: the gateway does
  * not write it, and the header, if there is one, is from a proxy.
  *
  * The browser's own PerformanceServerTiming has no "start".
@@ -34,7 +36,8 @@ export function timing(header: string | null): Timing | undefined {
     if (name === "total") {
       total = duration;
     } else if (duration !== undefined && start !== undefined) {
-      calls.push({ upstream: name, rpc: given.get("desc") ?? name, start, duration });
+      const code = given.get("code");
+      calls.push({ upstream: name, rpc: given.get("desc") ?? name, start, duration, ...(code && { code }) });
     }
   }
   return total === undefined ? undefined : { total, calls: calls.sort((a, b) => a.start - b.start) };

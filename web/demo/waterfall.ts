@@ -3,7 +3,7 @@ import { type Child, fill, h } from "./dom.js";
 import { timing } from "./timing.js";
 
 /**
- * Shows which calls were made for a response, when and how long, as a table whose rows have a bar each. The roles are those that the
+ * Shows which calls were made for a response, when, how long and with which error, as a table whose rows have a bar each. The roles are those that the
  * elements have; they stay when a style sheet shows the table as something else.
  */
 export function showWaterfall(element: HTMLElement, exchange: Exchange<unknown>): void {
@@ -30,9 +30,10 @@ export function showWaterfall(element: HTMLElement, exchange: Exchange<unknown>)
         "tbody",
         { attributes: { role: "rowgroup" } },
         line("total", "", [h("span", {}, "Response")], 0, total),
-        ...calls.map(({ upstream, rpc, start, duration }) => {
-          const method = rpc.slice(rpc.lastIndexOf("/") + 1);
-          return line("call", rpc, [h("span", { class: "mono" }, method), " ", h("span", { class: "quiet" }, upstream)], start, duration);
+        ...calls.map(({ upstream, rpc, start, duration, code }) => {
+          const name = [h("span", { class: "mono" }, rpc.slice(rpc.lastIndexOf("/") + 1)), " ", h("span", { class: "quiet" }, upstream)];
+          const failed = code ? [" ", h("span", { class: "failed" }, code)] : [];
+          return line(code ? "call bad" : "call", rpc, [...name, ...failed], start, duration);
         }),
       ),
     ),

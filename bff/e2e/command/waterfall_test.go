@@ -168,6 +168,11 @@ func TestDemoOpensAnOrderAndShowsWhatIsMissing(t *testing.T) {
 		t.Errorf("the notice is %q", got)
 	}
 
+	if got := names(drawnCalls(page)); !slices.Contains(got, "BatchGetPayments payment UNAVAILABLE") &&
+		!slices.Contains(got, "GetPayment payment UNAVAILABLE") {
+		t.Errorf("the calls are %q", got)
+	}
+
 	want(t, "stop", call(t, http.MethodPost, p.admin+"/dev/backends/order/stop", "", ""), http.StatusOK)
 	page.Do(chromedp.Click(chromedp.CSS("#send")), chromedp.WaitVisible(chromedp.CSS(pageNothing)))
 	page.Expect("status of 503")

@@ -155,6 +155,31 @@ func TestLegsShareTheDeadline(t *testing.T) {
 	}
 }
 
+// Once, a call that had failed looked like any other.
+func TestServerTimingOfFailedCalls(t *testing.T) {
+	t.Parallel()
+
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
+
+		c.Server.ServerTiming = true
+	})
+	b.FailWith(func(_ context.Context, rpc string) error {
+		if rpc == gatewaytest.RPCListOrders {
+			return status.Error(codes.NotFound, "there are none")
+		}
+
+		return nil
+	})
+
+	got := s.MustSend(t, gatewaytest.PlainClient(t), gatewaytest.Request{Target: "/v1/me/dashboard", Header: s.As(t, "alice")}).
+		Header.Get("Server-Timing")
+	if !regexp.MustCompile(`order;desc="order.v1.OrderService/ListOrders";[^,]*;code=NOT_FOUND`).MatchString(got) ||
+		strings.Count(got, ";code=") != 1 {
+		t.Errorf("got %q", got)
+	}
+}
+
 // What calls take is told where it is turned on.
 func TestServerTiming(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -23,7 +25,9 @@ func TestServerTiming(t *testing.T) {
 
 			// An earlier request had begun this one.
 			rec.AddCall(call("user", "user.v1.UserService/GetUser", -1500*time.Microsecond, 4*time.Millisecond))
-			rec.AddCall(call("order", "order.v1.OrderService/GetOrder", 2*time.Millisecond, 2250*time.Microsecond))
+			failed := call("order", "order.v1.OrderService/GetOrder", 2*time.Millisecond, 2250*time.Microsecond)
+			failed.Code = codes.NotFound
+			rec.AddCall(failed)
 			w.WriteHeader(http.StatusNoContent)
 		}))
 
@@ -31,7 +35,7 @@ func TestServerTiming(t *testing.T) {
 		handler.ServeHTTP(w, httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/", nil))
 
 		const want = `total;dur=8.0, user;desc="user.v1.UserService/GetUser";dur=4.0;start=-1.5, ` +
-			`order;desc="order.v1.OrderService/GetOrder";dur=2.2;start=2.0`
+			`order;desc="order.v1.OrderService/GetOrder";dur=2.2;start=2.0;code=NOT_FOUND`
 		if got := w.Header().Get("Server-Timing"); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}

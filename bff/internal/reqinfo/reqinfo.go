@@ -307,6 +307,8 @@ type Call struct {
 	RPC   string
 	Start time.Time
 	Took  time.Duration
+	// Code is the result.
+	Code codes.Code
 }
 
 // What is stored of calls and missing parts: a composite may have many legs, and a stream may miss a part with every message.

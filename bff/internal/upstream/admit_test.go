@@ -334,12 +334,12 @@ func TestCallsAreNotedOnTheRecord(t *testing.T) {
 		if err := u.call(reqinfo.NewContext(t.Context(), rec), o, rpcGet, func(context.Context, any, []grpc.CallOption) error {
 			time.Sleep(time.Second)
 
-			return nil
-		}); err != nil {
+			return status.Error(codes.NotFound, "there is none")
+		}); status.Code(err) != codes.NotFound {
 			t.Error(err)
 		}
 
-		want := []reqinfo.Call{{Upstream: "order", RPC: rpcGet, Start: start, Took: time.Second}}
+		want := []reqinfo.Call{{Upstream: "order", RPC: rpcGet, Start: start, Took: time.Second, Code: codes.NotFound}}
 		if diff := cmp.Diff(want, rec.Calls()); diff != "" {
 			t.Error(diff)
 		}

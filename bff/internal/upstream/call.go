@@ -172,7 +172,9 @@ func (c *call) end(err error) {
 	c.ended.Do(func() {
 		took := time.Since(c.start)
 
-		c.record.AddCall(reqinfo.Call{Upstream: c.upstream, RPC: c.rpc, Start: c.start, Took: took})
-		c.observer.ObserveCall(c.upstream, c.rpc, status.Code(err), took)
+		code := status.Code(err)
+
+		c.record.AddCall(reqinfo.Call{Upstream: c.upstream, RPC: c.rpc, Start: c.start, Took: took, Code: code})
+		c.observer.ObserveCall(c.upstream, c.rpc, code, took)
 	})
 }

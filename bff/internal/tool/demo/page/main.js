@@ -761,7 +761,8 @@ function timing(header) {
     if (name === "total") {
       total = duration;
     } else if (duration !== void 0 && start2 !== void 0) {
-      calls.push({ upstream: name, rpc: given.get("desc") ?? name, start: start2, duration });
+      const code = given.get("code");
+      calls.push({ upstream: name, rpc: given.get("desc") ?? name, start: start2, duration, ...code && { code } });
     }
   }
   return total === void 0 ? void 0 : { total, calls: calls.sort((a, b) => a.start - b.start) };
@@ -795,9 +796,10 @@ function showWaterfall(element, exchange) {
         "tbody",
         { attributes: { role: "rowgroup" } },
         line("total", "", [h("span", {}, "Response")], 0, total),
-        ...calls.map(({ upstream, rpc, start: start2, duration }) => {
-          const method = rpc.slice(rpc.lastIndexOf("/") + 1);
-          return line("call", rpc, [h("span", { class: "mono" }, method), " ", h("span", { class: "quiet" }, upstream)], start2, duration);
+        ...calls.map(({ upstream, rpc, start: start2, duration, code }) => {
+          const name = [h("span", { class: "mono" }, rpc.slice(rpc.lastIndexOf("/") + 1)), " ", h("span", { class: "quiet" }, upstream)];
+          const failed = code ? [" ", h("span", { class: "failed" }, code)] : [];
+          return line(code ? "call bad" : "call", rpc, [...name, ...failed], start2, duration);
         })
       )
     ),
