@@ -181,16 +181,17 @@ func (p page) code(files []protoreflect.FileDescriptor) (*code, error) {
 	own := plugin.FilesByPath[p.Proto]
 	c.Alias = c.alias(own.GoPackageName, own.GoImportPath)
 	request, shown := own.Messages[0], own.Messages[1]
-	values := map[string]string{}
+	args := map[string]arg{}
 
 	for i, param := range p.Params() {
-		values[param.Name] = param.value(i + 1)
-		c.Args = append(c.Args, arg{To: request.Fields[i].GoName, Value: values[param.Name]})
+		field := request.Fields[i].GoName
+		args[param.Name] = arg{To: field, From: field, Value: param.value(i + 1)}
+		c.Args = append(c.Args, args[param.Name])
 	}
 
 	for i, l := range p.Legs {
-		method := methodOf(plugin.FilesByPath[l.From], l.Method)
 		from := plugin.FilesByPath[l.From]
+		method := from.Services[l.Method.Parent().Index()].Methods[l.Method.Index()]
 
 		one := call{
 			leg: l, Service: method.Parent.GoName, Alias: c.alias(from.GoPackageName, from.GoImportPath), Go: method.GoName,
@@ -200,13 +201,13 @@ func (p page) code(files []protoreflect.FileDescriptor) (*code, error) {
 		one.Client = variable(one.PageField)
 
 		if l.Repeated {
-			one.Items = fieldOf(method.Output, l.Field)
+			one.Items = method.Output.Fields[resources(method.Output.Desc).Index()].GoName
 		}
 
 		for _, param := range l.Params {
-			one.Args = append(one.Args, arg{
-				To: fieldOf(method.Input, string(param.From.Name())), From: fieldOf(request, param.Name), Value: values[param.Name],
-			})
+			a := args[param.Name]
+			a.To = method.Input.Fields[param.From.Index()].GoName
+			one.Args = append(one.Args, a)
 		}
 
 		c.Calls = append(c.Calls, one)
@@ -244,16 +245,6 @@ func (c *code) ident(plugin *protogen.Plugin, message *protogen.Message) string 
 	file := plugin.FilesByPath[message.Desc.ParentFile().Path()]
 
 	return c.alias(file.GoPackageName, file.GoImportPath) + "." + message.GoIdent.GoName
-}
-
-func methodOf(file *protogen.File, method protoreflect.MethodDescriptor) *protogen.Method {
-	return file.Services[method.Parent().Index()].Methods[method.Index()]
-}
-
-func fieldOf(message *protogen.Message, name string) string {
-	at := slices.IndexFunc(message.Fields, func(field *protogen.Field) bool { return string(field.Desc.Name()) == name })
-
-	return message.Fields[at].GoName
 }
 
 // variable returns the name of a field of a struct: "loyaltyCard" for LoyaltyCard.
