@@ -63,6 +63,8 @@ func startPage(t *testing.T, change func(*config.Config), get getPage) *gatewayt
 	var cfg config.Config
 
 	s := gatewaytest.Start(t, func(c *config.Config) {
+		setPatient(c)
+
 		if change != nil {
 			change(c)
 		}
@@ -92,13 +94,22 @@ func startPage(t *testing.T, change func(*config.Config), get getPage) *gatewayt
 	return s
 }
 
+// setPatient gives the dashboard more time than the schema does: the machine may be busy.
+func setPatient(c *config.Config) {
+	gatewaytest.SetPolicy(c, "dashboard.v1.DashboardService.GetMyDashboard", gatewaytest.Object{"timeout": "30s"})
+}
+
 // startDashboard serves another dashboard alone, which calls users. The function is called for each instance of it.
 func startDashboard(t *testing.T, instance func() getPage) *gatewaytest.Site {
 	t.Helper()
 
 	var cfg config.Config
 
-	s := gatewaytest.Start(t, func(c *config.Config) { cfg = *c })
+	s := gatewaytest.Start(t, func(c *config.Config) {
+		setPatient(c)
+
+		cfg = *c
+	})
 
 	gw, err := gatewaytest.New(t.Context(), t, cfg, gatewaytest.Quiet(),
 		bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService")),
