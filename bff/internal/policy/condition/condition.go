@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types/ref"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -50,6 +51,8 @@ type Condition struct {
 	text         string
 	program      cel.Program
 	needsRequest bool
+	// loops reports that evaluating it can take long, and looks at the context meanwhile.
+	loops bool
 }
 
 // Compile type-checks an expression against the descriptor of the request message and the names of the path variables. The error
@@ -86,7 +89,7 @@ func Compile(expression string, request protoreflect.MessageDescriptor, variable
 	// On one line, as it is printed.
 	text := strings.Join(strings.Fields(expression), " ")
 
-	return &Condition{text: text, program: program, needsRequest: uses.request}, nil
+	return &Condition{text: text, program: program, needsRequest: uses.request, loops: uses.loops}, nil
 }
 
 func environment(request protoreflect.MessageDescriptor) (*cel.Env, error) {
@@ -132,7 +135,7 @@ func (c *Condition) Allows(ctx context.Context, rec *reqinfo.Record, request pro
 		path = map[string]string{}
 	}
 
-	value, _, err := c.program.ContextEval(ctx, map[string]any{
+	value, err := c.evaluate(ctx, map[string]any{
 		varPrincipal: principal(rec.Principal), varPath: path, varRequest: request,
 	})
 	if err != nil {
@@ -144,6 +147,17 @@ func (c *Condition) Allows(ctx context.Context, rec *reqinfo.Record, request pro
 	}
 
 	return nil
+}
+
+// evaluate is an error if the context has ended before, or ends meanwhile. For the latter, CEL derives a context.
+func (c *Condition) evaluate(ctx context.Context, variables map[string]any) (value ref.Val, err error) {
+	if c.loops {
+		value, _, err = c.program.ContextEval(ctx, variables)
+	} else if err = ctx.Err(); err == nil {
+		value, _, err = c.program.Eval(variables)
+	}
+
+	return value, err
 }
 
 func principal(p reqinfo.Principal) *porticov1.Principal {

@@ -180,6 +180,14 @@ func TestConditionEndsWithTheRequest(t *testing.T) {
 	if err := c.Allows(ctx, record(), many); err == nil || errors.Is(err, condition.ErrFalse) {
 		t.Errorf("got %v", err)
 	}
+
+	if c, err = condition.Compile(`principal.subject != ""`, orderDescriptor(), nil); err != nil {
+		t.Fatal(err)
+	}
+
+	if err := c.Allows(ctx, record(), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("without a loop: got %v", err)
+	}
 }
 
 func TestAllowsBoundsItsCost(t *testing.T) {

@@ -25,6 +25,8 @@ func (e pathError) Hint() string { return e.hint }
 // uses is what an expression speaks of.
 type uses struct {
 	request bool
+	// loops reports that it has a comprehension, so that its time depends on what there is.
+	loops bool
 	// path are the path variables that it names. Their names are known before any request, so a wrong one is a fault of the schema.
 	path []string
 }
@@ -40,6 +42,8 @@ func find(checked *cel.Ast) uses {
 			if refersTo(e.AsSelect().Operand(), varPath) {
 				found.path = append(found.path, e.AsSelect().FieldName())
 			}
+		case ast.ComprehensionKind:
+			found.loops = true
 		case ast.CallKind:
 			found.path = append(found.path, indexed(e.AsCall())...)
 		default: // It names nothing itself; what is within it is visited too.
