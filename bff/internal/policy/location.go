@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/url"
@@ -52,14 +53,14 @@ var (
 
 // At returns where a message is found. The error says which field has a value that makes no path.
 func (l *Location) At(m protoreflect.Message) (LocatedAt, error) {
-	var escaped, segments strings.Builder
+	const usual = 128 // Bytes of a path. More cost an allocation.
 
+	escaped, segments := make([]byte, 0, usual), make([]byte, 0, usual)
 	at := LocatedAt{Values: make(map[string]string, len(l.fields))}
 	divisible := true
 
 	for i, text := range l.texts {
-		escaped.WriteString(text)
-		segments.WriteString(text)
+		escaped, segments = append(escaped, text...), append(segments, text...)
 
 		if i == len(l.fields) {
 			break
@@ -78,17 +79,20 @@ func (l *Location) At(m protoreflect.Message) (LocatedAt, error) {
 
 		divisible = divisible && many != ""
 
-		escaped.WriteString(one)
-		segments.WriteString(many)
+		escaped, segments = append(escaped, one...), append(segments, many...)
 	}
 
-	at.Escaped = escaped.String()
+	at.Escaped = string(escaped)
 	if dotted(at.Escaped) {
 		return at, errDots
 	}
 
-	if divisible && !dotted(segments.String()) {
-		at.Segments = segments.String()
+	switch {
+	case !divisible:
+	case bytes.Equal(escaped, segments):
+		at.Segments = at.Escaped
+	case !dotted(string(segments)):
+		at.Segments = string(segments)
 	}
 
 	return at, nil
