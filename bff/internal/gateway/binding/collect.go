@@ -56,6 +56,18 @@ type collector struct {
 	hides bool
 	// ended reports whether the context has ended, and nothing more is to be validated.
 	ended bool
+
+	// options are those of all runs, and then that of those that stop at the first violation.
+	options [2]protovalidate.ValidationOption
+}
+
+func newCollector(
+	ctx context.Context, validator protovalidate.Validator, message proto.Message, counts func(protoreflect.Descriptor) bool,
+) *collector {
+	c := &collector{ctx: ctx, validator: validator, message: message, counts: counts}
+	c.options = [...]protovalidate.ValidationOption{protovalidate.WithFilter(c), protovalidate.WithFailFast()}
+
+	return c
 }
 
 // site is a field or oneof of a message, or the rules of the message itself.
@@ -66,13 +78,13 @@ type site struct {
 
 // collect returns at most MaxFaults violations, and reports whether there may be more.
 func (c *collector) collect() (violations []*protovalidate.Violation, more bool, err error) {
-	violations, err = c.validate(protovalidate.WithFailFast())
+	violations, err = c.first()
 	if len(violations) == 0 {
 		return nil, false, err
 	}
 
 	if size(c.message.ProtoReflect(), 0) <= maxSmall {
-		violations, err = c.validate()
+		violations, err = c.all()
 		more = len(violations) > MaxFaults
 
 		return violations[:min(len(violations), MaxFaults)], more, err
@@ -85,7 +97,7 @@ func (c *collector) collect() (violations []*protovalidate.Violation, more bool,
 			return violations, true, nil
 		}
 
-		found, err = c.validate(protovalidate.WithFailFast())
+		found, err = c.first()
 		if len(found) == 0 || err != nil {
 			return violations, c.hides, err
 		}
@@ -94,9 +106,14 @@ func (c *collector) collect() (violations []*protovalidate.Violation, more bool,
 	}
 }
 
-// validate returns the violations, or any other error.
-func (c *collector) validate(options ...protovalidate.ValidationOption) ([]*protovalidate.Violation, error) {
-	err := c.validator.Validate(c.message, append(options, protovalidate.WithFilter(c))...)
+// first returns the first violation, if there is one, or any other error.
+func (c *collector) first() ([]*protovalidate.Violation, error) { return c.validate(c.options[:]) }
+
+// all returns the violations, or any other error.
+func (c *collector) all() ([]*protovalidate.Violation, error) { return c.validate(c.options[:1]) }
+
+func (c *collector) validate(options []protovalidate.ValidationOption) ([]*protovalidate.Violation, error) {
+	err := c.validator.Validate(c.message, options...)
 	if ended := c.ctx.Err(); ended != nil {
 		return nil, ended
 	}

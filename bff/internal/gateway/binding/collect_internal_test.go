@@ -42,7 +42,7 @@ func TestValidationStopsAtTheDeadline(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 
-	c := &collector{ctx: ctx, validator: newValidator(t), message: m}
+	c := newCollector(ctx, newValidator(t), m, nil)
 	asked, after := 0, 0
 
 	filter := protovalidate.FilterFunc(func(m protoreflect.Message, of protoreflect.Descriptor) bool {
@@ -160,7 +160,7 @@ func TestFaultsOfScalarsMayBeMore(t *testing.T) {
 
 			row.set(m, fields)
 
-			c := &collector{ctx: t.Context(), validator: newValidator(t), message: m}
+			c := newCollector(t.Context(), newValidator(t), m, nil)
 
 			violations, more, err := c.collect()
 			if len(violations) != row.want || more != row.more || err != nil {

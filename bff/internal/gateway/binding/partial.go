@@ -68,22 +68,19 @@ func isIgnored(field protoreflect.FieldDescriptor) bool {
 
 // violations returns those that count, and reports whether there may be more.
 func (p part) violations(ctx context.Context, validator protovalidate.Validator) ([]*protovalidate.Violation, bool, error) {
-	fields := &collector{ctx: ctx, validator: validator, message: p.message.Interface()}
+	message := p.message.Interface()
 	if p.selection == nil {
-		return fields.collect()
+		return newCollector(ctx, validator, message, nil).collect()
 	}
 
-	own := &collector{ctx: ctx, validator: validator, message: p.message.Interface(), counts: p.isMessage}
-
-	found, err := own.validate()
+	found, err := newCollector(ctx, validator, message, p.isMessage).all()
 	if err != nil {
 		return nil, false, err
 	}
 
 	found = slices.DeleteFunc(found, func(v *protovalidate.Violation) bool { return !p.covers(v) })
-	fields.counts = p.counts
 
-	rest, more, err := fields.collect()
+	rest, more, err := newCollector(ctx, validator, message, p.counts).collect()
 	if err != nil {
 		return nil, false, err
 	}
