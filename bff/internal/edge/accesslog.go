@@ -90,7 +90,7 @@ func loggedStatus(ctx context.Context, status int, panicked bool) int {
 }
 
 // BorrowingHandler is a slog.Handler that keeps nothing of a record, not even its attributes, when Handle has returned. What it
-// gets is used again.
+// gets is used again. It writes a *netip.Addr as its text.
 type BorrowingHandler interface {
 	slog.Handler
 
@@ -100,7 +100,7 @@ type BorrowingHandler interface {
 type accessLog struct {
 	handler slog.Handler
 	source  uintptr
-	// borrows reports that the handler is a BorrowingHandler, or one of slog, which are as well.
+	// borrows reports that the handler is a BorrowingHandler.
 	borrows bool
 	// lists has the []slog.Attr of records.
 	lists sync.Pool
@@ -109,10 +109,7 @@ type accessLog struct {
 func newAccessLog(handler slog.Handler, source uintptr) *accessLog {
 	l := &accessLog{handler: handler, source: source, lists: sync.Pool{New: func() any { return new([]slog.Attr) }}}
 
-	switch handler.(type) {
-	case BorrowingHandler, *slog.JSONHandler, *slog.TextHandler:
-		l.borrows = true
-	}
+	_, l.borrows = handler.(BorrowingHandler)
 
 	return l
 }
@@ -133,7 +130,7 @@ func (l *accessLog) write(r *http.Request, rec *reqinfo.Record, status, size int
 	}
 
 	list, _ := l.lists.Get().(*[]slog.Attr)
-	*list = appendAttrs((*list)[:0], r, rec, status, size, took)
+	*list = l.appendAttrs((*list)[:0], r, rec, status, size, took)
 
 	line := slog.NewRecord(time.Now(), level, "request", l.source)
 	if l.borrows {
@@ -151,7 +148,9 @@ func (l *accessLog) write(r *http.Request, rec *reqinfo.Record, status, size int
 }
 
 // appendAttrs appends what a line says.
-func appendAttrs(attrs []slog.Attr, r *http.Request, rec *reqinfo.Record, status, size int, took time.Duration) []slog.Attr {
+func (l *accessLog) appendAttrs(
+	attrs []slog.Attr, r *http.Request, rec *reqinfo.Record, status, size int, took time.Duration,
+) []slog.Attr {
 	code, cause := rec.Outcome()
 	if status == problem.StatusClientClosedRequest {
 		code = codes.Canceled
@@ -163,7 +162,7 @@ func appendAttrs(attrs []slog.Attr, r *http.Request, rec *reqinfo.Record, status
 		slog.String("route", rec.Template),
 		slog.String("rpc", strings.TrimPrefix(rec.RPC, "/")),
 		slog.String("principal", rec.Principal.Subject),
-		slog.String("client", rec.Client.String()),
+		l.client(rec),
 		slog.Int("status", status),
 		slog.String("code", problem.CodeName(code)),
 		slog.Duration("duration", took),
@@ -184,6 +183,17 @@ func appendAttrs(attrs []slog.Attr, r *http.Request, rec *reqinfo.Record, status
 	}
 
 	return attrs
+}
+
+// client is the address as a text, or for handlers that only use it now, the address itself, which they write in the same way.
+func (l *accessLog) client(rec *reqinfo.Record) slog.Attr {
+	const name = "client"
+
+	if l.borrows && rec.Client.IsValid() {
+		return slog.Any(name, &rec.Client)
+	}
+
+	return slog.String(name, rec.Client.String())
 }
 
 // logText is the text of an error in the log: for a panic in a branch, with the stack.

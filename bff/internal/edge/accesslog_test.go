@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -15,6 +16,9 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/composite"
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/edge"
+	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -278,5 +282,19 @@ func TestHandlersMayRetainRecords(t *testing.T) {
 		if id.String() != want || handler.values[i] != want || handler.records[i].NumAttrs() != 11 {
 			t.Errorf("%d: got %s with %d attributes, and %v", i, id, handler.records[i].NumAttrs(), handler.values[i])
 		}
+	}
+}
+
+func TestLogOfTheGatewayBorrows(t *testing.T) {
+	t.Parallel()
+
+	log, err := observe.OpenLog(io.Discard, config.Log{Level: "info"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+
+	if _, ok := log.Handler().(edge.BorrowingHandler); !ok {
+		t.Errorf("%T is none", log.Handler())
 	}
 }

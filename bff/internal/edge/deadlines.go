@@ -20,19 +20,23 @@ func Deadlines(timeout time.Duration) func(http.Handler) http.Handler {
 		}
 
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			rec := reqinfo.From(r.Context())
-			end := rec.Start.Add(timeout)
-			rec.WriteBy = end.Add(writeGrace)
-
-			// Not every writer supports it; a test's recorder needs no deadline. net/http lifts both before the next request.
-			conn := http.NewResponseController(w)
-			_ = conn.SetWriteDeadline(rec.WriteBy)
-
-			if r.Body != http.NoBody {
-				_ = conn.SetReadDeadline(end)
-			}
-
+			limitConnection(w, r, timeout)
 			next.ServeHTTP(w, r)
 		})
+	}
+}
+
+// limitConnection is a function of its own because in one that is inlined, the controller would be allocated.
+func limitConnection(w http.ResponseWriter, r *http.Request, timeout time.Duration) {
+	rec := reqinfo.From(r.Context())
+	end := rec.Start.Add(timeout)
+	rec.WriteBy = end.Add(writeGrace)
+
+	// Not every writer supports it; a test's recorder needs no deadline. net/http lifts both before the next request.
+	conn := http.NewResponseController(w)
+	_ = conn.SetWriteDeadline(rec.WriteBy)
+
+	if r.Body != http.NoBody {
+		_ = conn.SetReadDeadline(end)
 	}
 }

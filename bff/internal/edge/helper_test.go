@@ -35,10 +35,15 @@ type watched struct {
 // newEdge returns an edge that allows bodies of 100 bytes.
 func newEdge() *watched {
 	w := &watched{config: config.Config{Limits: config.Limits{MaxBodyBytes: 100}}}
-	w.deps = edge.Deps{Logger: slog.New(slog.NewJSONHandler(w, nil)), Metrics: w}
+	w.deps = edge.Deps{Logger: slog.New(borrowing{slog.NewJSONHandler(w, nil)}), Metrics: w}
 
 	return w
 }
+
+// borrowing implements edge.BorrowingHandler, as the log of the gateway does.
+type borrowing struct{ slog.Handler }
+
+func (borrowing) BorrowsAttrs() {}
 
 // Write implements io.Writer for the log.
 func (e *watched) Write(p []byte) (int, error) {

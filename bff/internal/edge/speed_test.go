@@ -10,6 +10,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge"
+	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -19,14 +20,14 @@ func BenchmarkWrap(b *testing.B) {
 	e := edge.Wrap(config.Config{
 		Limits: config.Limits{MaxBodyBytes: 1 << 20}, Server: config.Server{RequestTimeout: time.Second},
 	}, edge.Deps{
-		Logger: slog.New(slog.NewJSONHandler(nowhere{}, nil)), Metrics: uncounted{},
+		Logger: slog.New(borrowing{observe.JSONHandler(nowhere{}, nil)}), Metrics: uncounted{},
 	}, http.HandlerFunc(answerFine))
 
 	measure(b, e, get("/v1/users/ada"))
 }
 
 func BenchmarkAccessLog(b *testing.B) {
-	logger := slog.New(slog.NewJSONHandler(nowhere{}, nil))
+	logger := slog.New(borrowing{observe.JSONHandler(nowhere{}, nil)})
 	rec := &reqinfo.Record{
 		ID: "0b9c5a1e-7f0e-4d53-9f8e-0d0c5a1e7f0e", Start: time.Now(), Template: "/v1/users/{user_id}",
 		RPC: "/user.v1.UserService/GetUser", Principal: reqinfo.Principal{Subject: "ada"},

@@ -4,14 +4,15 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
 )
 
-// JSONHandler returns a handler that writes what slog's JSONHandler does, byte for byte. Records of plain texts and numbers, as
-// access lines are, take it less than half of the time. Like those of slog, it keeps nothing of a record. It is safe for concurrent
-// use if the writer is.
+// JSONHandler returns a handler that writes what slog's JSONHandler does, byte for byte. Records of plain texts, numbers and
+// addresses, as access lines are, take it less than half of the time. Like those of slog, it keeps nothing of a record. It is safe
+// for concurrent use if the writer is.
 func JSONHandler(w io.Writer, level slog.Leveler) slog.Handler {
 	return &flatJSON{
 		Handler: slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}), w: w,
@@ -101,9 +102,21 @@ func appendAttr(line []byte, attr slog.Attr) (_ []byte, plain bool) {
 		return strconv.AppendUint(line, attr.Value.Uint64(), decimal), true
 	case slog.KindDuration:
 		return strconv.AppendInt(line, int64(attr.Value.Duration()), decimal), true
+	case slog.KindAny:
+		return appendAddress(line, attr.Value.Any())
 	default:
 		return line, false
 	}
+}
+
+// appendAddress appends a pointer to an address without a zone.
+func appendAddress(line []byte, value any) (_ []byte, plain bool) {
+	address, ok := value.(*netip.Addr)
+	if !ok || address == nil || !address.IsValid() || address.Zone() != "" {
+		return line, false
+	}
+
+	return append(address.AppendTo(append(line, '"')), '"'), true
 }
 
 func appendAttrs(line []byte, attrs []slog.Attr) (_ []byte, plain bool) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,7 +78,10 @@ func TestLinesAreThoseOfSlog(t *testing.T) {
 		"group_unnamed":  at(noon, group("", slog.String("a", "b"), group("", slog.Int("c", 1)), slog.Attr{}), group("")),
 		"text_to_escape": at(noon, slog.String("a", "\"\\\n\t\x00<>&\x7fü\u2028\xff"), slog.String("ü", "")),
 		"six":            at(noon, slog.Int("a", 1), slog.Int("b", 1), slog.Int("c", 1), slog.Int("d", 1), slog.Int("e", 1), slog.Int("f", 1)),
-		"valuer":         at(noon, slog.Any("a", slog.LevelInfo), slog.Any("b", valuer{})),
+		"addresses": at(noon, address("192.0.2.1"), address("2001:db8::1"), address("::ffff:192.0.2.1"), address("fe80::1%\""),
+			slog.Any("a", &netip.Addr{}), slog.Any("b", (*netip.Addr)(nil)), slog.Any("c", netip.MustParseAddr("192.0.2.1"))),
+		"address": at(noon, address("2001:db8::1"), address("192.0.2.1")),
+		"valuer":  at(noon, slog.Any("a", slog.LevelInfo), slog.Any("b", valuer{})),
 	}
 
 	for name, record := range tests {
@@ -94,6 +98,11 @@ func TestLinesAreThoseOfSlog(t *testing.T) {
 			l.Debug("a", "b", 2)
 		})
 	})
+}
+
+func address(text string) slog.Attr {
+	parsed := netip.MustParseAddr(text)
+	return slog.Any("client", &parsed)
 }
 
 type valuer struct{}
@@ -130,7 +139,7 @@ func (*unread) Write(p []byte) (int, error) { return len(p), nil }
 func BenchmarkLine(b *testing.B) {
 	attrs := []slog.Attr{
 		slog.String("request_id", "BYP7YN72RQ544P3K6E2YMYLXEU"), slog.String("method", "GET"), slog.String("route", "/v1/users/{user_id}"),
-		slog.String("rpc", "user.v1.UserService/GetUser"), slog.String("principal", "usr_1"), slog.String("client", "192.0.2.1"),
+		slog.String("rpc", "user.v1.UserService/GetUser"), slog.String("principal", "usr_1"), address("192.0.2.1"),
 		slog.Int("status", 200), slog.String("code", "OK"), slog.Duration("duration", 1234567), slog.Int("bytes", 321),
 		slog.String("upstream", "user"),
 	}
