@@ -7,8 +7,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// limitedBody bounds the request's body in bytes, and counts on the record how many were read. The limit is on the record, where the
-// matched route may change it before the first read; a read over it fails with *http.MaxBytesError, and the record shows that,
+// limitedBody bounds the request's body in bytes, and counts on the record how many were read. The limit is on the record, where
+// the matched route may change it before the first read; a read over it fails with *http.MaxBytesError, and the record shows that,
 // because decoders tend to drop the cause of errors.
 type limitedBody struct {
 	w        http.ResponseWriter

@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 )
 
-// clientAddress finds the address of a client. Without trusted prefixes it is the connection's. With them it is the rightmost address
-// outside of them among X-Forwarded-For and, to its right, the connection's own; if all are trusted, the leftmost.
+// clientAddress finds the address of a client. Without trusted prefixes it is the connection's. With them it is the rightmost
+// address outside of them among X-Forwarded-For and, to its right, the connection's own; if all are trusted, the leftmost.
 //
 // Elements to the left of an address that is not trusted may be forged, and are ignored. An invalid element ends the search: the
 // address is that of the proxy that sent it, so all such clients of the proxy count as one. That is logged once.

@@ -7,10 +7,10 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
 )
 
-// securityHeaders are headers for browsers: responses are not to be sniffed and not to be stored. Those that a browser may show as a
-// page are not to load or run anything, to be in a frame, or to be named as referrer. JSON is no such page: with nosniff a browser
-// only shows its text (OWASP REST Security Cheat Sheet, "Security Headers"). In a frame of another origin it is harmless as well,
-// unless the browser has added credentials by itself (see ambientCredentials). Over TLS, clients are told to stay with it.
+// securityHeaders are headers for browsers: responses are not to be sniffed and not to be stored. Those that a browser may show as
+// a page are not to load or run anything, to be in a frame, or to be named as referrer. JSON is no such page: with nosniff a
+// browser only shows its text (OWASP REST Security Cheat Sheet, "Security Headers"). In a frame of another origin it is harmless as
+// well, unless the browser has added credentials by itself (see ambientCredentials). Over TLS, clients are told to stay with it.
 //
 // A handler may set others for its own responses. All responses share the lists, which have no spare capacity: appending to one
 // copies it.

@@ -71,8 +71,8 @@ func exchangeFrom(ctx context.Context) (*exchange, bool) {
 	return x, ok
 }
 
-// Done implements context.Context. Generated code derives a context from it that it can cancel. For a single reply, nothing waits for
-// that: the call is made with the request's own (VerifyUnary). Without a channel, deriving it costs little.
+// Done implements context.Context. Generated code derives a context from it that it can cancel. For a single reply, nothing waits
+// for that: the call is made with the request's own (VerifyUnary). Without a channel, deriving it costs little.
 func (x *exchange) Done() <-chan struct{} {
 	if x.route.ownContext {
 		return nil

@@ -217,3 +217,65 @@ func TestHold(t *testing.T) {
 
 	response.Hold(httptest.NewRecorder(), large)()
 }
+
+// named is a hook that says that it ran.
+type named string
+
+func (n named) BeforeHeader(r *http.Request, header http.Header, status int) int {
+	header.Add("Ran", string(n)+" "+r.Method)
+
+	return status + 1
+}
+
+func TestWithAddsHooks(t *testing.T) {
+	t.Parallel()
+
+	// More than a Writer has room for.
+	hooks := []named{"a", "b", "c", "d", "e", "f", "g", "h"}
+	want := []string{"h GET", "g GET", "f GET", "e GET", "d GET", "c GET", "b GET", "a GET"}
+
+	for _, written := range []bool{true, false} {
+		out := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		w := http.ResponseWriter(out)
+
+		var finish []func()
+
+		for _, hook := range hooks {
+			next, done := response.With(w, r, hook)
+			w, finish = next, append(finish, done)
+		}
+
+		if written {
+			w.WriteHeader(http.StatusOK)
+		}
+
+		for _, done := range slices.Backward(finish) {
+			done()
+		}
+
+		if diff := cmp.Diff(want, out.Header()["Ran"]); diff != "" {
+			t.Errorf("written: %t: %s", written, diff)
+		}
+
+		if written && out.Code != http.StatusOK+len(hooks) {
+			t.Errorf("got %d", out.Code)
+		}
+	}
+}
+
+func TestWithTakesTheWriterThatIsThere(t *testing.T) {
+	t.Parallel()
+
+	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	outer := response.New(httptest.NewRecorder(), r, nil)
+
+	first, _ := response.With(&outer, r, named("a"))
+	if first != response.Hooked(&outer) {
+		t.Error("it is wrapped")
+	}
+
+	if _, err := first.Write([]byte("body")); err != nil || outer.Size() != len("body") || outer.Status() != http.StatusCreated {
+		t.Errorf("%v; size %d, status %d", err, outer.Size(), outer.Status())
+	}
+}
