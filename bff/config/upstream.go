@@ -15,7 +15,7 @@ type Upstream struct {
 	// backends report, gRFC A51) or ring_hash (a caller stays with a backend). Default round_robin. The control plane of an xds
 	// target decides for itself.
 	Balancing string `default:"round_robin" env:"BALANCING" yaml:"balancing"`
-	// RefreshInterval is how often a DNS name is resolved without a failure. Default 30s.
+	// RefreshInterval is how often a DNS name is resolved without a failure, at least every second. Default 30s.
 	RefreshInterval time.Duration `default:"30s" env:"REFRESH_INTERVAL" yaml:"refresh_interval"`
 	// Probe finds out which addresses respond at all.
 	Probe Probe `envPrefix:"PROBE_" yaml:"probe"`

@@ -244,6 +244,7 @@ func (v *validation) upstreams(upstreams map[string]Upstream) {
 
 func (v *validation) traffic(path string, u Upstream) {
 	v.positive(path+".", reflect.ValueOf(u))
+	v.check(u.RefreshInterval >= time.Second || u.RefreshInterval <= 0, path+".refresh_interval", "must be at least 1s")
 	v.oneOf(path+".balancing", u.Balancing, RoundRobin, LeastRequest, WeightedRoundRobin, RingHash)
 	v.ratio(path+".breaker.failure_ratio", u.Breaker.FailureRatio)
 	v.ratio(path+".breaker.slow_ratio", u.Breaker.SlowRatio)

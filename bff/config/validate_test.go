@@ -311,6 +311,9 @@ func TestInvalid(t *testing.T) {
 		{"breaker_window", func(c *config.Config) {
 			upstream(c, func(u *config.Upstream) { u.Breaker.Window = -1 })
 		}, "upstreams.user.breaker.window: must be positive"},
+		{"refresh_interval_of_names", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.RefreshInterval = time.Millisecond })
+		}, "upstreams.user.refresh_interval: must be at least 1s"},
 		{"balancing", func(c *config.Config) {
 			upstream(c, func(u *config.Upstream) { u.Balancing = "random" })
 		}, `upstreams.user.balancing: "random" is not one of round_robin, `},

@@ -48,7 +48,14 @@ type FlakyBackend struct {
 func StartFlakyBackend(t *testing.T) *FlakyBackend {
 	t.Helper()
 
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	return StartFlakyBackendAt(t, "127.0.0.1:0")
+}
+
+// StartFlakyBackendAt starts one on an address.
+func StartFlakyBackendAt(t *testing.T, address string) *FlakyBackend {
+	t.Helper()
+
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

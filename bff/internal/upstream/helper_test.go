@@ -41,8 +41,8 @@ func named(name string) backend {
 	return backend{get: func(context.Context) (*orderv1.Order, error) { return &orderv1.Order{OrderId: name}, nil }}
 }
 
-// listen serves the backend on an address, "127.0.0.1:0" for a free one, until the test ends.
-func listen(tb testing.TB, network, address string, b backend) (*grpc.Server, string) {
+// listen serves the backend on an address, "127.0.0.1:0" for a free one, until the test ends. The functions register more services.
+func listen(tb testing.TB, network, address string, b backend, register ...func(*grpc.Server)) (*grpc.Server, string) {
 	tb.Helper()
 
 	listener, err := net.Listen(network, address)
@@ -52,6 +52,10 @@ func listen(tb testing.TB, network, address string, b backend) (*grpc.Server, st
 
 	server := grpc.NewServer()
 	orderv1.RegisterOrderServiceServer(server, b)
+
+	for _, register := range register {
+		register(server)
+	}
 
 	var wg sync.WaitGroup
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/balancer"
@@ -42,7 +41,10 @@ func resolvers(config Config, group *balance.Group) []resolver.Builder {
 
 	// Those that gRPC has (gRPC Name Resolution). Another one that a program adds works, but its addresses are not in Addresses.
 	for _, scheme := range []string{"dns", "unix", "unix-abstract", "passthrough"} {
-		builder := attached{Builder: resolver.Get(scheme), group: group, refresh: config.RefreshInterval}
+		builder := attached{Builder: resolver.Get(scheme), group: group}
+		if scheme == "dns" {
+			builder.refresh = config.RefreshInterval
+		}
 
 		if authority, ok := builder.Builder.(resolver.AuthorityOverrider); ok {
 			builders = append(builders, overriding{builder, authority})
@@ -54,27 +56,26 @@ func resolvers(config Config, group *balance.Group) []resolver.Builder {
 	return builders
 }
 
-// attached builds resolvers whose addresses are attached to a group, and that resolve again at intervals.
+// attached builds resolvers whose addresses are attached to a group.
 type attached struct {
 	resolver.Builder
 
 	group *balance.Group
-	// refresh is the interval; zero: they resolve when gRPC wants to, which is when a connection is lost.
+	// refresh is the interval at which they resolve again; zero: what they find never changes.
 	refresh time.Duration
 }
 
 func (a attached) Build(
 	target resolver.Target, cc resolver.ClientConn, options resolver.BuildOptions,
 ) (resolver.Resolver, error) {
-	inner, err := a.Builder.Build(target, attaching{cc, a.group}, options)
-	if err != nil || a.refresh <= 0 {
-		return inner, err
+	cc = attaching{cc, a.group}
+	if a.refresh <= 0 {
+		return a.Builder.Build(target, cc, options)
 	}
 
-	r := &refreshed{Resolver: inner, stop: make(chan struct{})}
-	r.ticking.Go(func() { r.tick(a.refresh) })
-
-	return r, nil
+	return newRefreshed(a.refresh, cc, func(cc resolver.ClientConn) (resolver.Resolver, error) {
+		return a.Builder.Build(target, cc, options)
+	})
 }
 
 // overriding also sets the authority of calls, as for Unix sockets.
@@ -99,33 +100,4 @@ func (a attaching) UpdateState(state resolver.State) error {
 	}
 
 	return a.ClientConn.UpdateState(a.group.Attach(state))
-}
-
-// refreshed is a resolver that resolves again at intervals, so that new addresses get calls before others fail. gRPC's DNS resolver
-// asks at most every 30 seconds.
-type refreshed struct {
-	resolver.Resolver
-
-	stop    chan struct{}
-	ticking sync.WaitGroup
-}
-
-func (r *refreshed) tick(interval time.Duration) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-
-	for {
-		select {
-		case <-r.stop:
-			return
-		case <-ticker.C:
-			r.ResolveNow(resolver.ResolveNowOptions{})
-		}
-	}
-}
-
-func (r *refreshed) Close() {
-	close(r.stop)
-	r.ticking.Wait()
-	r.Resolver.Close()
 }

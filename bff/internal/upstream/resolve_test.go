@@ -2,149 +2,21 @@ package upstream_test
 
 import (
 	"context"
-	"encoding/binary"
-	"io"
 	"maps"
 	"net"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/net/dns/dnsmessage"
-	"google.golang.org/grpc/resolver/dns"
+	"google.golang.org/grpc"
+	healthgrpc "google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/testkit/nameserver"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
-
-// soon is how often gRPC looks up a name at most, in these tests. It must be said before the first connection.
-var soon = func() time.Duration {
-	dns.SetMinResolutionInterval(20 * time.Millisecond)
-
-	return 50 * time.Millisecond
-}()
-
-// zone is a DNS server with one name. Over UDP it answers only that the answer is too long if it has more than two addresses.
-type zone struct {
-	address string
-
-	mu  sync.Mutex
-	ips []net.IP
-}
-
-const name = "orders.test."
-
-// serveZone answers until the test ends.
-func serveZone(tb testing.TB, ips ...string) *zone {
-	tb.Helper()
-
-	z := &zone{}
-	z.is(ips...)
-
-	stream, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-
-	z.address = stream.Addr().String()
-
-	packets, err := net.ListenPacket("udp", z.address)
-	if err != nil {
-		tb.Fatal(err)
-	}
-
-	var wg sync.WaitGroup
-
-	wg.Go(func() { z.overUDP(packets) })
-	wg.Go(func() { z.overTCP(stream) })
-	tb.Cleanup(func() {
-		_ = stream.Close()
-		_ = packets.Close()
-
-		wg.Wait()
-	})
-
-	return z
-}
-
-// is changes the addresses.
-func (z *zone) is(ips ...string) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-
-	z.ips = nil
-	for _, ip := range ips {
-		z.ips = append(z.ips, net.ParseIP(ip).To4())
-	}
-}
-
-func (z *zone) overUDP(packets net.PacketConn) {
-	buffer := make([]byte, 1500)
-
-	for {
-		n, from, err := packets.ReadFrom(buffer)
-		if err != nil {
-			return
-		}
-
-		if answer, err := z.answer(buffer[:n], 2); err == nil {
-			_, _ = packets.WriteTo(answer, from)
-		}
-	}
-}
-
-func (z *zone) overTCP(stream net.Listener) {
-	for {
-		conn, err := stream.Accept()
-		if err != nil {
-			return
-		}
-
-		size := make([]byte, 2)
-		if _, err := io.ReadFull(conn, size); err == nil {
-			query := make([]byte, binary.BigEndian.Uint16(size))
-			if _, err := io.ReadFull(conn, query); err == nil {
-				answer, _ := z.answer(query, 100)
-				_, _ = conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...))
-			}
-		}
-
-		_ = conn.Close()
-	}
-}
-
-func (z *zone) answer(query []byte, most int) ([]byte, error) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-
-	var message dnsmessage.Message
-	if err := message.Unpack(query); err != nil {
-		return nil, err
-	}
-
-	question := message.Questions[0]
-	message.Additionals = nil
-	message.Response = true
-
-	switch {
-	case question.Name.String() != name:
-		message.RCode = dnsmessage.RCodeNameError
-	case question.Type != dnsmessage.TypeA:
-	case len(z.ips) > most:
-		message.Truncated = true
-	default:
-		for _, ip := range z.ips {
-			message.Answers = append(message.Answers, dnsmessage.Resource{
-				Header: dnsmessage.ResourceHeader{Name: question.Name, Type: question.Type, Class: question.Class},
-				Body:   &dnsmessage.AResource{A: [4]byte(ip)},
-			})
-		}
-	}
-
-	return message.Pack()
-}
 
 // replicas serves backends that tell their address, on the same port of three addresses. They end by the functions.
 func replicas(tb testing.TB) (port string, stop map[string]func()) {
@@ -199,49 +71,97 @@ func becomes(tb testing.TB, orders orderv1.OrderServiceClient, want ...string) {
 	tb.Fatalf("calls go to %q, want %q", got, want)
 }
 
+// dnsTarget is the upstream behind the name of the server.
+func dnsTarget(server *nameserver.Server, port string, refresh time.Duration) upstream.Config {
+	return upstream.Config{Upstream: config.Upstream{
+		Target: "dns://" + server.Address + "/" + nameserver.Name + ":" + port, Breaker: patient, RefreshInterval: refresh,
+	}}
+}
+
+// The limit that gRPC has for the whole process, 30 seconds, is as it is in a gateway.
 func TestNamesAreLookedUpAgainFromTimeToTime(t *testing.T) {
 	t.Parallel()
 
+	const refresh = 100 * time.Millisecond
+
 	port, _ := replicas(t)
-	z := serveZone(t, "127.0.0.1", "127.0.0.2")
-	cfg := upstream.Config{Upstream: config.Upstream{Target: "dns://" + z.address + "/orders.test:" + port, Breaker: patient, RefreshInterval: soon}}
-	pool := open(t, cfg, quiet(t))
+	names := nameserver.Start(t, "127.0.0.1", "127.0.0.2")
+	pool := open(t, dnsTarget(names, port, refresh), quiet(t))
 	orders := client(t, pool)
 
 	becomes(t, orders, "127.0.0.1", "127.0.0.2")
 
 	// Nothing fails, and yet it is noticed.
-	z.is("127.0.0.1", "127.0.0.2", "127.0.0.3")
+	names.Set("127.0.0.1", "127.0.0.2", "127.0.0.3")
 	becomes(t, orders, "127.0.0.1", "127.0.0.2", "127.0.0.3")
 
 	if got := pool.Statuses()[0].Addresses; len(got) != 3 || got[0].Address != "127.0.0.1:"+port || got[0].State != "ready" {
 		t.Errorf("the addresses are %v", got)
 	}
 
-	z.is("127.0.0.3")
+	names.Set("127.0.0.3")
 	becomes(t, orders, "127.0.0.3")
 
-	// A name that is gone for a while does not take the addresses with it.
-	z.is()
-	time.Sleep(5 * soon)
-	becomes(t, orders, "127.0.0.3")
+	// A name that is gone for a while does not take the addresses with it, and neither does a server that fails.
+	for name, fail := range map[string]func(){
+		"no such name": func() { names.Set() },
+		"SERVFAIL":     func() { names.SetFailing(true) },
+	} {
+		fail()
+
+		before := names.Queries()
+		eventually(t, "lookups that fail: "+name, func() bool { return names.Queries() > before+2 })
+		becomes(t, orders, "127.0.0.3")
+	}
 }
 
 func TestNamesAreLookedUpAgainWhenAConnectionIsLost(t *testing.T) {
 	t.Parallel()
 
 	port, stop := replicas(t)
-	z := serveZone(t, "127.0.0.1")
-	cfg := upstream.Config{Upstream: config.Upstream{Target: "dns://" + z.address + "/orders.test:" + port, Breaker: patient}}
-	orders := client(t, open(t, cfg, quiet(t)))
+	names := nameserver.Start(t, "127.0.0.1")
+	orders := client(t, open(t, dnsTarget(names, port, time.Hour), quiet(t)))
 
 	becomes(t, orders, "127.0.0.1")
 
-	z.is("127.0.0.2")
-	time.Sleep(5 * soon)
-	becomes(t, orders, "127.0.0.1")
-
+	names.Set("127.0.0.2")
 	stop["127.0.0.1"]()
+	becomes(t, orders, "127.0.0.2")
+
+	// At first the name still has the address that has failed.
+	before := names.Queries()
+
+	stop["127.0.0.2"]()
+	eventually(t, "more lookups", func() bool {
+		spread(t, orders)
+
+		return names.Queries() > before+2
+	})
+	names.Set("127.0.0.3")
+	becomes(t, orders, "127.0.0.3")
+}
+
+// The connections of such addresses are not lost, so gRPC itself asks for no lookup.
+func TestNamesAreLookedUpAgainWhenNoAddressIsServing(t *testing.T) {
+	t.Parallel()
+
+	health := healthgrpc.NewServer()
+	_, draining := listen(t, "tcp", "127.0.0.1:0", named("127.0.0.1"), func(s *grpc.Server) { healthpb.RegisterHealthServer(s, health) })
+
+	_, port, err := net.SplitHostPort(draining)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	listen(t, "tcp", "127.0.0.2:"+port, named("127.0.0.2"))
+
+	names := nameserver.Start(t, "127.0.0.1")
+	orders := client(t, open(t, dnsTarget(names, port, time.Hour), quiet(t)))
+
+	becomes(t, orders, "127.0.0.1")
+
+	names.Set("127.0.0.2")
+	health.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
 	becomes(t, orders, "127.0.0.2")
 }
 

@@ -2,10 +2,12 @@ package balance
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"google.golang.org/grpc/balancer"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -20,6 +22,11 @@ type picker struct {
 func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	result, err := p.child.Pick(info)
 	if err != nil {
+		// No address can be used: the name may have others by now. gRPC asks only when connections are lost or cannot be made.
+		if !errors.Is(err, balancer.ErrNoSubConnAvailable) {
+			p.wrapper.ResolveNow(resolver.ResolveNowOptions{})
+		}
+
 		return result, err
 	}
 
