@@ -3,9 +3,11 @@ package upstream_test
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -32,6 +34,85 @@ func TestCallsAreBalancedAsConfigured(t *testing.T) {
 				t.Errorf("the addresses are %v", got)
 			}
 		})
+	}
+}
+
+// The hedge of a call that hangs once went to whatever address was next, and hung as well.
+func TestHedgeGoesToAnotherAddress(t *testing.T) {
+	t.Parallel()
+
+	a := backend{get: func(ctx context.Context) (*orderv1.Order, error) {
+		<-ctx.Done()
+
+		return nil, ctx.Err()
+	}}
+	cfg := upstream.Config{
+		Upstream: config.Upstream{Addresses: []string{start(t, a), start(t, named("b"))}, Breaker: patient},
+		Methods: map[string]policy.Policy{orderv1.OrderService_GetOrder_FullMethodName: {Retry: &policy.Retry{
+			MaxAttempts: 2, InitialBackoff: time.Millisecond, MaxBackoff: time.Millisecond, Codes: []codes.Code{codes.Unavailable},
+			HedgeAfter: 300 * time.Millisecond,
+		}}},
+	}
+	pool := open(t, cfg, quiet(t))
+	orders := client(t, pool)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+
+	eventually(t, "both are ready", func() bool {
+		_, _ = orders.GetOrder(ctx, &orderv1.GetOrderRequest{})
+
+		return !slices.ContainsFunc(pool.Statuses()[0].Addresses, func(a balance.Address) bool { return a.State != "ready" })
+	})
+
+	for range 5 {
+		// Calls take turns: of two, one hangs, and its hedge would be next there.
+		var wait sync.WaitGroup
+		for range 2 {
+			wait.Go(func() {
+				if order, err := orders.GetOrder(ctx, &orderv1.GetOrderRequest{}); err != nil || order.GetOrderId() != "b" {
+					t.Errorf("%v, %v", order, err)
+				}
+			})
+		}
+
+		wait.Wait()
+	}
+}
+
+func TestStreamIsRetriedAtAnotherAddress(t *testing.T) {
+	t.Parallel()
+
+	failing, good := named("a"), named("b")
+	failing.watch = func(grpc.ServerStreamingServer[orderv1.WatchOrderResponse]) error {
+		return status.Error(codes.Unavailable, "no")
+	}
+	good.watch = func(stream grpc.ServerStreamingServer[orderv1.WatchOrderResponse]) error {
+		return stream.Send(&orderv1.WatchOrderResponse{})
+	}
+
+	cfg := upstream.Config{
+		Upstream: config.Upstream{
+			Addresses: []string{start(t, failing), start(t, good)}, Breaker: patient, Balancing: config.LeastRequest,
+			Ejection: config.Ejection{Disabled: true},
+		},
+		Methods: map[string]policy.Policy{orderv1.OrderService_WatchOrder_FullMethodName: {Retry: &policy.Retry{
+			MaxAttempts: 2, InitialBackoff: time.Millisecond, MaxBackoff: time.Millisecond, Codes: []codes.Code{codes.Unavailable},
+		}}},
+	}
+	orders := client(t, open(t, cfg, quiet(t)))
+
+	becomes(t, orders, "a", "b")
+
+	for range 20 {
+		stream, err := orders.WatchOrder(t.Context(), &orderv1.WatchOrderRequest{})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 

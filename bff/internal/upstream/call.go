@@ -36,7 +36,7 @@ type call struct {
 	request any
 	conn    *grpc.ClientConn
 	next    grpc.UnaryInvoker
-	// attempts counts those of the call, unless it is hedged.
+	// attempts counts those of the call, or those of the siblings of a hedged one.
 	attempts balance.Attempts
 
 	// header is that of the reply, if the caller has not asked for it itself, and room is for its call options.

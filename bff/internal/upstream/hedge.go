@@ -18,9 +18,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
-// hedge makes a second call concurrently, if there is no reply to the first in time (gRFC A6; grpc-go has only retries). The
-// balancing policy chooses an address for each of them, mostly another one for the second. With ring_hash it would be the same,
-// which is slow already: calls are not hedged then.
+// hedge makes a second call concurrently, if there is no reply to the first in time (gRFC A6; grpc-go has only retries). The second
+// goes to another address, if there is one. With ring_hash callers stay with their addresses, so calls are not hedged then.
 type hedge struct {
 	after time.Duration
 	// codes are those with which the other call is awaited. Every other outcome is final.

@@ -10,7 +10,6 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema"
-	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
@@ -113,7 +112,7 @@ func (m *method) call(ctx context.Context, c *call, reply any, opts []grpc.CallO
 	}
 
 	return m.hedge.call(ctx, reply, opts, func(ctx context.Context, reply any, opts []grpc.CallOption) error {
-		return m.retrier.call(new(balance.Attempts).Count(ctx), c, reply, opts)
+		return m.retrier.call(c.attempts.Sibling(ctx), c, reply, opts)
 	})
 }
 

@@ -9,18 +9,29 @@ import (
 
 type attemptsKey struct{}
 
-// Attempts is a context for a call that counts the attempts at it, including gRPC's own retries. It is safe for concurrent use.
+// Attempts is a context for a call that counts the attempts at it, including gRPC's own retries, and has each of them prefer an
+// address at which there was none. It is safe for concurrent use.
 type Attempts struct {
 	context.Context //nolint:containedctx // It is a context itself.
 
 	ended    atomic.Int64
 	pushback atomic.Bool
+
+	tried tried
+	// shared is used in place of tried if it is not nil.
+	shared *tried
 }
 
 // Count makes a the context of a call, derived from ctx, and returns it. It is called once.
 func (a *Attempts) Count(ctx context.Context) *Attempts {
 	a.Context = ctx
 	return a
+}
+
+// Sibling returns a context, derived from ctx, for one of several calls, such as one and its hedge. It counts the attempts at that
+// call, which avoid the addresses of all siblings.
+func (a *Attempts) Sibling(ctx context.Context) *Attempts {
+	return &Attempts{Context: ctx, shared: &a.tried}
 }
 
 // Ended is how many attempts were sent and have ended.
@@ -38,10 +49,25 @@ func (a *Attempts) Value(key any) any {
 	return a.Context.Value(key)
 }
 
-// countAttempt counts an attempt at a call with this context, if it is one that counts.
-func countAttempt(ctx context.Context, trailer metadata.MD) {
-	if a, ok := ctx.Value(attemptsKey{}).(*Attempts); ok {
+// attemptsOf returns those of a call with this context, or nil.
+func attemptsOf(ctx context.Context) *Attempts {
+	a, _ := ctx.Value(attemptsKey{}).(*Attempts)
+	return a
+}
+
+// count counts an attempt that has ended.
+func (a *Attempts) count(trailer metadata.MD) {
+	if a != nil {
 		a.pushback.Store(len(trailer["grpc-retry-pushback-ms"]) > 0)
 		a.ended.Add(1)
 	}
+}
+
+// addresses returns where attempts were made.
+func (a *Attempts) addresses() *tried {
+	if a.shared != nil {
+		return a.shared
+	}
+
+	return &a.tried
 }

@@ -1,9 +1,11 @@
 // Package balance decides which address of a backend a call goes to. It is a load balancing policy of gRPC that wraps one of gRPC's
 // own (round robin, least request, weighted round robin, ring hash), which chooses among the addresses that are not excluded:
 //
-//   - An address whose calls fail repeatedly is excluded for a while (ejection).
+//   - An address whose calls fail repeatedly, or that is alone with errors, is excluded for a while (ejection).
 //   - An address that is connected but unresponsive, such as a stopped process, loses its connection, so that calls do not wait for
 //     it (probe).
+//
+// Another attempt at a call prefers another address.
 //
 // gRPC's client-side health checks (gRFC A17) evaluate whether a backend is SERVING. Retries and limits are not part of this
 // package.

@@ -2,9 +2,9 @@ package balance
 
 import "time"
 
-// review readmits the members whose time is over and ejects those whose calls fail. It returns how many it ejected, and when the
-// next one is to be readmitted; zero if there is none. The caller holds the lock.
-func (w *wrapper) review(now time.Time) (ejections int, next time.Time) {
+// review readmits the members whose time is over and ejects those whose calls fail. It returns why it ejected each of them, and when
+// the next one is to be readmitted; zero if there is none. The caller holds the lock.
+func (w *wrapper) review(now time.Time) (ejections []string, next time.Time) {
 	settings := w.group.settings.Ejection
 
 	for _, m := range w.members {
@@ -14,11 +14,14 @@ func (w *wrapper) review(now time.Time) (ejections int, next time.Time) {
 	}
 
 	for _, m := range w.members {
-		failing := !settings.Disabled && m.failures.Load() >= int64(settings.Failures)
-		if failing && !m.ejected() && w.mayEject(m) {
+		if settings.Disabled || m.ejected() {
+			continue
+		}
+
+		if reason := w.fault(m); reason != "" && w.mayEject(m) {
 			m.eject(now, settings.Time)
 
-			ejections++
+			ejections = append(ejections, reason)
 		}
 	}
 
@@ -33,6 +36,18 @@ func (w *wrapper) review(now time.Time) (ejections int, next time.Time) {
 	}
 
 	return ejections, next
+}
+
+// fault returns why calls should not go to the member; it is empty if they should.
+func (w *wrapper) fault(m *member) string {
+	switch {
+	case m.failures.Load() >= int64(w.group.settings.Ejection.Failures):
+		return Failures
+	case w.outlier(m):
+		return Outlier
+	default:
+		return ""
+	}
 }
 
 // mayEject reports whether one more member may be ejected: there must be another for its calls.

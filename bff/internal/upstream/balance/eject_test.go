@@ -2,11 +2,14 @@ package balance_test
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -159,6 +162,75 @@ func TestTooLateIsAFailure(t *testing.T) {
 
 		return states(group)[list[0].name] == "ejected"
 	})
+}
+
+// An address whose own limit is used up, or that is broken, once got its share of the calls for good: a third of them failed.
+func TestAddressThatIsAloneWithErrorsIsLeftOut(t *testing.T) {
+	t.Parallel()
+
+	for _, policy := range []string{config.RoundRobin, config.LeastRequest, config.WeightedRoundRobin} {
+		for _, code := range []codes.Code{codes.ResourceExhausted, codes.Internal} {
+			t.Run(policy+"_"+code.String(), func(t *testing.T) {
+				t.Parallel()
+
+				seen := &observer{}
+				group := balance.NewGroup("order", settings(config.Upstream{Ejection: config.Ejection{Time: time.Minute}}), seen)
+				list := backends(t, 3)
+				bad := list[0]
+				client, _ := connect(t, group, policy, nil, addresses(list)...)
+				allReady(t, group, client, addresses(list)...)
+
+				bad.does(answers(code))
+				eventually(t, "the address is left out", func() bool {
+					_, _ = call(t, client)
+
+					return states(group)[bad.name] == "ejected"
+				})
+
+				before := bad.calls.Load()
+				if failed := tally(t, client, 60)[""]; failed > 0 || bad.calls.Load() != before {
+					t.Errorf("%d of 60 calls failed, %d reached it", failed, bad.calls.Load()-before)
+				}
+
+				if got := seen.Reasons(); len(got) != 1 || got[0] != "order outlier" {
+					t.Errorf("observed %q", got)
+				}
+			})
+		}
+	}
+}
+
+// A backend that limits everybody is not to be served by fewer addresses.
+func TestErrorsOfAllAddressesLeaveNobodyOut(t *testing.T) {
+	t.Parallel()
+
+	for _, ofTen := range []int64{5, 8, 10} {
+		t.Run(fmt.Sprintf("%d_of_ten", ofTen), func(t *testing.T) {
+			t.Parallel()
+
+			seen := &observer{}
+			group := balance.NewGroup("order", settings(config.Upstream{}), seen)
+			list := backends(t, 3)
+			client, _ := connect(t, group, config.RoundRobin, nil, addresses(list)...)
+			allReady(t, group, client, addresses(list)...)
+
+			// It is one limit for all of them.
+			var made atomic.Int64
+			for _, b := range list {
+				b.does(func(context.Context) error {
+					if made.Add(7)%10 < ofTen {
+						return status.Error(codes.ResourceExhausted, "too many calls")
+					}
+
+					return nil
+				})
+			}
+
+			if got := tally(t, client, 600); got[""] != 60*int(ofTen) || len(seen.Reasons()) != 0 {
+				t.Errorf("calls went to %v, observed %q", got, seen.Reasons())
+			}
+		})
+	}
 }
 
 func TestTheLastAddressIsNeverLeftOut(t *testing.T) {

@@ -14,7 +14,8 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 )
 
-// Observer counts ejections of addresses, by reason: Failures or Silence. It must be safe for concurrent use and not block.
+// Observer counts ejections of addresses, by reason: Failures, Outlier or Silence. It must be safe for concurrent use and not
+// block.
 type Observer interface {
 	ObserveEjection(upstream, reason string)
 }
@@ -23,6 +24,8 @@ type Observer interface {
 const (
 	// Failures: its calls fail, one after the other.
 	Failures = "failures"
+	// Outlier: it replies with errors to nearly all calls, unlike most of the others.
+	Outlier = "outlier"
 	// Silence: its connection is open, but nothing comes from it.
 	Silence = "silence"
 )

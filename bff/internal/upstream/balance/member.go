@@ -16,6 +16,8 @@ type member struct {
 
 	// failures since the last call that did not fail.
 	failures atomic.Int64
+	// errors is the share of its calls that fail in any way.
+	errors errorShare
 	// until is when it is readmitted; zero if it is not ejected.
 	until time.Time
 	// ejections is how often it was ejected lately, and readmitted when it was last readmitted.
@@ -83,6 +85,7 @@ func (m *member) eject(now time.Time, base time.Duration) {
 func (m *member) readmit(now time.Time) {
 	m.until, m.readmitted = time.Time{}, now
 	m.failures.Store(0)
+	m.errors.reset()
 	m.markPending()
 }
 

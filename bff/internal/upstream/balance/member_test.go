@@ -56,8 +56,8 @@ func TestTimeOutGrowsAndIsForgiven(t *testing.T) {
 		now = now.Add(step.after)
 		fail(w, m)
 
-		if ejections, next := w.review(now); ejections != 1 || next.Sub(now) != step.want {
-			t.Errorf("step %d: left out %d for %s, want %s", i, ejections, next.Sub(now), step.want)
+		if ejections, next := w.review(now); len(ejections) != 1 || next.Sub(now) != step.want {
+			t.Errorf("step %d: left out %v for %s, want %s", i, ejections, next.Sub(now), step.want)
 		}
 
 		// Nothing happens before its time.
@@ -101,13 +101,13 @@ func TestFailuresMustFollowOneAnother(t *testing.T) {
 		w.recordOutcome(m, healthy)
 	}
 
-	if ejections, _ := w.review(time.Now()); ejections != 0 {
+	if ejections, _ := w.review(time.Now()); len(ejections) != 0 {
 		t.Error("left out")
 	}
 
 	fail(w, m)
 
-	if ejections, _ := w.review(time.Now()); ejections != 1 {
+	if ejections, _ := w.review(time.Now()); len(ejections) != 1 {
 		t.Error("not left out")
 	}
 }
@@ -126,7 +126,10 @@ func TestJudge(t *testing.T) {
 		{"answer_to_a_hurried_call", nil, true, true, healthy},
 		{"given_up_before_it_was_sent", nil, false, false, notCounted},
 		{"not_found", status.Error(codes.NotFound, ""), true, false, healthy},
-		{"internal", status.Error(codes.Internal, ""), true, false, healthy},
+		{"internal", status.Error(codes.Internal, ""), true, false, failing},
+		{"rate_limited", status.Error(codes.ResourceExhausted, ""), true, false, failing},
+		{"invalid_argument", status.Error(codes.InvalidArgument, ""), true, false, healthy},
+		{"permission_denied", status.Error(codes.PermissionDenied, ""), true, false, healthy},
 		{"our_own_refusal", status.Error(codes.ResourceExhausted, "too large"), false, false, notCounted},
 		{"unavailable", status.Error(codes.Unavailable, ""), true, false, unhealthy},
 		{"unavailable_in_a_hurry", status.Error(codes.Unavailable, ""), false, true, unhealthy},

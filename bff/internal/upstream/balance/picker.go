@@ -35,12 +35,17 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 		return result, nil
 	}
 
+	attempts := attemptsOf(info.Ctx)
+	if attempts != nil {
+		sc, result.Done = p.preferUntried(attempts.addresses(), sc, result.Done)
+	}
+
 	start, conn, done := time.Now(), sc.conns.latest.Load(), result.Done
 
 	result.SubConn = sc.SubConn
 	result.Done = func(end balancer.DoneInfo) {
 		if end.BytesSent {
-			countAttempt(info.Ctx, end.Trailer)
+			attempts.count(end.Trailer)
 		}
 
 		late := status.Code(end.Err) == codes.DeadlineExceeded && clientDeadlineShorter(info.Ctx, start)
@@ -54,6 +59,27 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	return result, nil
 }
 
+// preferUntried returns the child's choice, or another one if the call was tried there before and can go elsewhere.
+func (p *picker) preferUntried(t *tried, sc *subConn, done func(balancer.DoneInfo)) (*subConn, func(balancer.DoneInfo)) {
+	if t.add(sc.member) {
+		return sc, done
+	}
+
+	other := p.wrapper.untried(t)
+	if other == nil {
+		return sc, done
+	}
+
+	// As gRPC does with a choice that it does not use.
+	if done != nil {
+		done(balancer.DoneInfo{})
+	}
+
+	t.add(other.member)
+
+	return other, nil
+}
+
 // outcome is what the end of a call means for the address.
 type outcome int
 
@@ -61,12 +87,14 @@ const (
 	notCounted outcome = iota
 	healthy
 	unhealthy
+	// failing is a reply that tells of a fault or a limit of the backend. It counts only in comparison with other addresses.
+	failing
 )
 
-// resultOf counts, like the breaker, only UNAVAILABLE and DEADLINE_EXCEEDED as failures; every other reply of the backend is a
-// success.
+// resultOf counts, like the breaker, only UNAVAILABLE and DEADLINE_EXCEEDED as failures. Every other reply shows that the backend
+// works, unless an address is alone with it.
 func resultOf(end balancer.DoneInfo, clientDeadlineShorter bool, conn *conn) outcome {
-	switch status.Code(end.Err) {
+	switch code := status.Code(end.Err); code {
 	case codes.Canceled:
 		return notCounted
 	case codes.DeadlineExceeded:
@@ -84,11 +112,24 @@ func resultOf(end balancer.DoneInfo, clientDeadlineShorter bool, conn *conn) out
 		return unhealthy
 	default:
 		// Without bytes, gRPC has ended the call before it was sent.
-		if end.BytesReceived {
+		switch {
+		case !end.BytesReceived:
+			return notCounted
+		case serverFault(code):
+			return failing
+		default:
 			return healthy
 		}
+	}
+}
 
-		return notCounted
+// serverFault reports whether the code blames the backend: those for which HTTP has a status of 5xx, and RESOURCE_EXHAUSTED.
+func serverFault(code codes.Code) bool {
+	switch code {
+	case codes.ResourceExhausted, codes.Internal, codes.Unknown, codes.DataLoss, codes.Unimplemented:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -104,16 +145,26 @@ func clientDeadlineShorter(ctx context.Context, picked time.Time) bool {
 
 // recordOutcome counts the failures of a member.
 func (w *wrapper) recordOutcome(m *member, o outcome) {
-	switch o {
-	case healthy:
-		// Nearly always there is nothing to reset, and no contention between processors.
-		if m.failures.Load() != 0 {
-			m.failures.Store(0)
-		}
-	case unhealthy:
+	if o == notCounted {
+		return
+	}
+
+	m.errors.add(o != healthy)
+
+	if o == unhealthy {
 		if m.failures.Add(1) >= int64(w.group.settings.Ejection.Failures) {
 			w.wake()
 		}
-	case notCounted:
+
+		return
+	}
+
+	// Nearly always there is nothing to reset, and no contention between processors.
+	if m.failures.Load() != 0 {
+		m.failures.Store(0)
+	}
+
+	if o == failing && m.errors.high() {
+		w.reviewOutliers()
 	}
 }

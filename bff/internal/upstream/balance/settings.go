@@ -10,6 +10,9 @@ import (
 // SubjectHeader is the metadata by which config.RingHash distinguishes callers. Calls without it go anywhere.
 const SubjectHeader = "x-portico-subject"
 
+// ringHash is gRPC's name of config.RingHash.
+const ringHash = "ring_hash_experimental"
+
 // Config returns the entry of a service config's "loadBalancingConfig" for one of the policies of config.Upstream.Balancing.
 func Config(policy string) (map[string]any, error) {
 	settings := map[string]any{}
@@ -22,7 +25,7 @@ func Config(policy string) (map[string]any, error) {
 	case config.LeastRequest:
 		name = "least_request_experimental"
 	case config.RingHash:
-		name, settings = "ring_hash_experimental", map[string]any{"requestHashHeader": SubjectHeader}
+		name, settings = ringHash, map[string]any{"requestHashHeader": SubjectHeader}
 	default:
 		return nil, fmt.Errorf("there is no balancing policy %q", policy)
 	}

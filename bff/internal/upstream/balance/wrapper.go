@@ -3,6 +3,7 @@ package balance
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/balancer"
@@ -27,6 +28,11 @@ type wrapper struct {
 	mu       sync.Mutex
 	members  map[string]*member
 	subConns map[*subConn]struct{}
+
+	// sticky reports that callers keep to their addresses.
+	sticky bool
+	// reviewed is when reviewOutliers last woke the loop, in nanoseconds.
+	reviewed atomic.Int64
 
 	kick chan struct{}
 	stop chan struct{}
@@ -58,6 +64,7 @@ func (w *wrapper) start(builder balancer.Builder, state resolver.State) {
 
 	w.group = groupOf(state)
 	w.child = builder.Build(w, w.options)
+	w.sticky = builder.Name() == ringHash
 	w.stop = make(chan struct{})
 	w.group.current.Store(w)
 	w.loop.Go(w.run)
@@ -168,8 +175,8 @@ func (w *wrapper) run() {
 		ejections, next := w.review(time.Now())
 		w.mu.Unlock()
 
-		for range ejections {
-			w.group.observe(Failures)
+		for _, reason := range ejections {
+			w.group.observe(reason)
 		}
 
 		w.notifyChild()
