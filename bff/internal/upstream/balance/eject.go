@@ -2,7 +2,7 @@ package balance
 
 import "time"
 
-// review readmits the members whose time is over and ejects those whose calls fail. It returns why it ejected each of them, and when
+// review readmits the members whose time is over and ejects those whose calls fail. It returns why it ejected each, and when
 // the next one is to be readmitted; zero if there is none. The caller holds the lock.
 func (w *wrapper) review(now time.Time) (ejections []string, next time.Time) {
 	settings := w.group.settings.Ejection
