@@ -81,6 +81,7 @@ func (w written) check(one *entry) {
 		one.lost = one.lost || one.acknowledged && !slices.Contains(ids, one.id)
 	}
 
+	one.made = copies > 0
 	one.lost = one.lost || one.acknowledged && copies == 0
 	one.doubled = one.doubled || copies > 1
 }

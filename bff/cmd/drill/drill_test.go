@@ -19,7 +19,7 @@ func TestShortDrill(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	result, err := drill(t.Context(), o, t.TempDir(), t.Output())
+	result, err := drill(t.Context(), o, t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,8 +41,8 @@ func TestShortDrill(t *testing.T) {
 			t.Errorf("%s: %d of %d requests failed", s.name, failed, s.requests)
 		}
 
-		if s.key == "sigterm" && len(s.reads)+len(s.writes) > 0 {
-			t.Errorf("%s: reads %s, writes %s", s.name, kinds(s.reads), kinds(s.writes))
+		if s.key == "sigterm" && len(s.reads)+len(s.writes)+len(s.unkeyed) > 0 {
+			t.Errorf("%s: reads %s, writes %s, without key %s", s.name, kinds(s.reads), kinds(s.writes), kinds(s.unkeyed))
 		}
 	}
 }

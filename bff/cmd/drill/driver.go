@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -33,6 +34,14 @@ type driver struct {
 	accounts []*account
 	samples  journal[sample]
 	writes   journal[entry]
+
+	// sent and failed count the samples.
+	sent, failed atomic.Int64
+}
+
+// progress returns how many requests there were so far.
+func (d *driver) progress() string {
+	return fmt.Sprintf(", %d requests, %d failed", d.sent.Load(), d.failed.Load())
 }
 
 // message is a request, without its gateway.
@@ -143,16 +152,20 @@ func (d *driver) once(k kind, due time.Time, last bool, m message) response {
 	one := d.samples.add(func(int) sample { return sample{kind: k, at: due} })
 	res := d.send(m)
 
+	d.sent.Add(1)
+	d.failed.Add(int64(count(res.failure != "")))
+
 	d.samples.update(one, func(one *sample) {
 		one.took, one.done, one.failure = time.Since(one.at), true, res.failure
 		one.partial = k == dashboard && strings.Contains(res.body, `"partialErrors"`)
-		one.gaveUp = k == write && res.failure != "" && (last || !res.retryable)
+		one.gaveUp = !k.idempotent() && res.failure != "" && (last || !res.retryable)
 	})
 
 	return res
 }
 
-// write sends the same request until it is acknowledged, as a client does that needs to be sure.
+// write sends the same request until it is acknowledged, as a client does that needs to be sure. The request must have a key, or
+// mean the same when it is made twice.
 func (d *driver) write(due time.Time, m message) (response, error) {
 	wait := firstPause
 

@@ -50,10 +50,12 @@ const (
 	read kind = iota
 	dashboard
 	write
+	// unkeyedWrite has no Idempotency-Key.
+	unkeyedWrite
 )
 
 // idempotent reports whether a request has no effect, so that clients should never see it fail.
-func (k kind) idempotent() bool { return k != write }
+func (k kind) idempotent() bool { return k == read || k == dashboard }
 
 // sample is a request that was sent. Each attempt of a write is one.
 type sample struct {
@@ -123,6 +125,8 @@ type entry struct {
 	// acknowledged is set when the client got a success, with the id.
 	acknowledged bool
 	id           string
-	// lost is set if it was acknowledged and is missing, doubled if it is there more than once.
-	lost, doubled bool
+	// unkeyed reports that it was sent once, without an Idempotency-Key.
+	unkeyed bool
+	// made is set if it is there, lost if it was acknowledged and is missing, doubled if it is there more than once.
+	made, lost, doubled bool
 }

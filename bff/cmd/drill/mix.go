@@ -65,7 +65,7 @@ func (d *driver) open(admin, id string) error {
 // operation is one request of the mix, due at a time.
 type operation func(d *driver, due time.Time)
 
-// mix is what clients do, in these proportions: three writes to seventeen reads.
+// mix is what clients do, in these proportions: four writes, one of them without a key, to seventeen reads.
 func mix() []operation {
 	get := func(k kind, path func(a *account) string) operation {
 		return func(d *driver, due time.Time) {
@@ -85,10 +85,11 @@ func mix() []operation {
 
 	// Failures are among the samples.
 	place := func(d *driver, due time.Time) { _ = d.placeOrder(anyOf(d.accounts), due) }
+	placeOnce := func(d *driver, due time.Time) { _ = d.placeOrderOnce(anyOf(d.accounts), due) }
 
 	return []operation{
 		order, user, profile, overview, list, order, user, notifications, place, profile,
-		order, user, overview, list, describe, order, user, notifications, place, profile,
+		order, user, overview, list, describe, order, user, notifications, place, profile, placeOnce,
 	}
 }
 
@@ -105,18 +106,44 @@ func (d *driver) acknowledge(one *entry, id string) {
 	d.writes.update(one, func(one *entry) { one.acknowledged, one.id = true, id })
 }
 
-// placeOrder labels the order, so that it is found whatever its id.
+// placeOrder places an order with a key, until that is acknowledged.
 func (d *driver) placeOrder(a *account, due time.Time) error {
 	one := d.begin(orders, due)
-	body := fmt.Sprintf(`{"labels": {"drill": %q}, "items": [
-		{"sku": "TEA", "title": "Tea", "quantity": 2, "unitPrice": {"currencyCode": "EUR", "units": "4", "nanos": 500000000}},
-		{"sku": "MUG", "title": "Mug", "quantity": 1, "unitPrice": {"currencyCode": "EUR", "units": "12"}}]}`, one.label)
+	m := newOrder(a, one.label)
+	m.key = `"` + one.label + `"`
 
-	res, err := d.write(due, message{http.MethodPost, "/v1/orders", a.token, body, `"` + one.label + `"`})
+	res, err := d.write(due, m)
 	if err != nil {
 		return err
 	}
 
+	return d.placed(a, one, res)
+}
+
+// placeOrderOnce places one without a key. Sent again after a failure it might be made twice, so it is not.
+func (d *driver) placeOrderOnce(a *account, due time.Time) error {
+	one := d.begin(orders, due)
+	d.writes.update(one, func(one *entry) { one.unkeyed = true })
+
+	res := d.once(unkeyedWrite, due, true, newOrder(a, one.label))
+	if res.failure != "" {
+		return errors.New(res.failure)
+	}
+
+	return d.placed(a, one, res)
+}
+
+// newOrder labels the order, so that it is found whatever its id.
+func newOrder(a *account, label string) message {
+	body := fmt.Sprintf(`{"labels": {"drill": %q}, "items": [
+		{"sku": "TEA", "title": "Tea", "quantity": 2, "unitPrice": {"currencyCode": "EUR", "units": "4", "nanos": 500000000}},
+		{"sku": "MUG", "title": "Mug", "quantity": 1, "unitPrice": {"currencyCode": "EUR", "units": "12"}}]}`, label)
+
+	return message{method: http.MethodPost, path: "/v1/orders", token: a.token, body: body}
+}
+
+// placed records an order that was acknowledged.
+func (d *driver) placed(a *account, one *entry, res response) error {
 	var order struct {
 		OrderID string `json:"orderId"`
 	}

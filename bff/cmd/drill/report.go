@@ -17,6 +17,8 @@ type report struct {
 	rate     int
 	steps    []outcome
 	criteria []criterion
+	// unkeyed says what became of writes without a key.
+	unkeyed string
 }
 
 // outcome is what a fault did.
@@ -24,7 +26,8 @@ type outcome struct {
 	step
 
 	requests              int
-	reads, writes         []sample // Those that failed.
+	reads, writes         []sample // Those that failed; of writes, those with keys.
+	unkeyed               []sample // Writes without keys that failed.
 	partial, gaveUp       int
 	lost, doubled         int
 	before, during, after string // Latencies.
@@ -65,12 +68,14 @@ func newOutcome(s step, list []sample, entries []entry) outcome {
 	for _, one := range between(list, s.begin, s.closed) {
 		o.requests++
 		o.partial += count(one.partial)
-		o.gaveUp += count(one.gaveUp)
+		o.gaveUp += count(one.gaveUp && one.kind == write)
 
 		switch {
 		case one.failure == "":
 		case one.kind.idempotent():
 			o.reads = append(o.reads, one)
+		case one.kind == unkeyedWrite:
+			o.unkeyed = append(o.unkeyed, one)
 		default:
 			o.writes = append(o.writes, one)
 		}
@@ -96,13 +101,22 @@ func count(yes bool) int {
 
 // check checks all writes, including those between the faults, and each fault.
 func (r *report) check(entries []entry) {
-	var acknowledged, lost, doubled int
+	var acknowledged, lost, doubled, unkeyed, refused, made int
 
 	for _, one := range entries {
 		acknowledged += count(one.acknowledged)
 		lost += count(one.lost)
 		doubled += count(one.doubled)
+
+		if one.unkeyed {
+			unkeyed++
+			refused += count(!one.acknowledged)
+			made += count(!one.acknowledged && one.made)
+		}
 	}
+
+	r.unkeyed = fmt.Sprintf("%d writes without a key, each sent once: %d failed, %d of which were made all the same",
+		unkeyed, refused, made)
 
 	r.addf(lost == 0, "%d of %d acknowledged writes lost, want 0", lost, acknowledged)
 	r.addf(doubled == 0, "%d writes doubled, want 0", doubled)
@@ -112,7 +126,7 @@ func (r *report) check(entries []entry) {
 			r.addf(failed <= s.maxReads, "%s: %d idempotent requests failed, want at most %d", s.name, failed, s.maxReads)
 		}
 
-		if failed := len(s.reads) + len(s.writes); s.exit != nil {
+		if failed := len(s.reads) + len(s.writes) + len(s.unkeyed); s.exit != nil {
 			r.addf(failed == 0, "%s: %d requests failed, want 0", s.name, failed)
 			r.addf(*s.exit == 0, "%s: exit code %d, want 0", s.name, *s.exit)
 		}
@@ -133,8 +147,8 @@ func (r *report) met() bool {
 func (r *report) markdown() string {
 	var text strings.Builder
 
-	text.WriteString("| fault | requests | failed idempotent requests | failed attempts of writes | partial dashboards |" +
-		" p50/p99 before | during | after | recovered | lost | doubled |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
+	text.WriteString("| fault | requests | failed idempotent requests | failed attempts of writes | failed writes without key |" +
+		" partial dashboards | p50/p99 before | during | after | recovered | lost | doubled |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 
 	for _, s := range r.steps {
 		writes := kinds(s.writes)
@@ -142,12 +156,13 @@ func (r *report) markdown() string {
 			writes += fmt.Sprintf(" (%d given up)", s.gaveUp)
 		}
 
-		fmt.Fprintf(&text, "| %s | %d | %s | %s | %d | %s | %s | %s | %s | %d | %d |\n", s.name, s.requests, kinds(s.reads), writes,
-			s.partial, s.before, s.during, s.after, s.recovery(), s.lost, s.doubled)
+		fmt.Fprintf(&text, "| %s | %d | %s | %s | %s | %d | %s | %s | %s | %s | %d | %d |\n",
+			s.name, s.requests, kinds(s.reads), writes, kinds(s.unkeyed), s.partial,
+			s.before, s.during, s.after, s.recovery(), s.lost, s.doubled)
 	}
 
-	fmt.Fprintf(&text, "\n%d requests per second over %d gateways, %d backends of each service; times in milliseconds.\n\n",
-		r.rate, gateways, replicas)
+	fmt.Fprintf(&text, "\n%d requests per second over %d gateways, %d backends of each service; times in milliseconds.\n%s.\n\n",
+		r.rate, gateways, replicas, r.unkeyed)
 
 	for _, c := range r.criteria {
 		fmt.Fprintf(&text, "- %s: %s\n", map[bool]string{true: "met", false: "MISSED"}[c.met], c.text)

@@ -37,9 +37,12 @@ func TestRecovery(t *testing.T) {
 		"slow":                {append(slow(0, 500*ms), fast(500*ms, 4*time.Second)...), 500 * ms, true},
 		"fails_again":         {append(append(fast(0, 2*time.Second), bad(2*time.Second, 10*ms)...), fast(2010*ms, 2*time.Second)...), 2050 * ms, true},
 		"fails_until_the_end": {append(fast(0, 3*time.Second), bad(3*time.Second, time.Second)...), 0, false},
-		"slow_all_the_time":   {slow(0, 4*time.Second), 0, false},
-		"no_requests":         {nil, 0, false},
-		"no_answer_yet":       {append(append(bad(0, 2*time.Second), fast(2*time.Second, 2*time.Second)...), open...), 2150 * ms, true},
+		// Chance is no fault.
+		"a_few_slow":           {append(fast(0, 4*time.Second), slow(200*ms, 40*ms)...), 0, true},
+		"more_than_a_few_slow": {append(fast(0, 4*time.Second), slow(200*ms, 80*ms)...), 200 * ms, true},
+		"slow_all_the_time":    {slow(0, 4*time.Second), 0, false},
+		"no_requests":          {nil, 0, false},
+		"no_answer_yet":        {append(append(bad(0, 2*time.Second), fast(2*time.Second, 2*time.Second)...), open...), 2150 * ms, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -116,8 +119,15 @@ func TestReport(t *testing.T) {
 	}
 	list := append(steady(begin.Add(-2*time.Second), 6*time.Second, 30*ms, ""),
 		sample{at: begin, kind: read, done: true, failure: "503"}, sample{at: begin, kind: dashboard, done: true, failure: "503"},
-		sample{at: begin, kind: write, done: true, failure: "timeout", gaveUp: true}, sample{at: begin, kind: dashboard, done: true, partial: true})
-	entries := []entry{{at: begin, acknowledged: true, lost: true}, {at: begin.Add(-time.Second), acknowledged: true, doubled: true}}
+		sample{at: begin, kind: write, done: true, failure: "timeout", gaveUp: true}, sample{at: begin, kind: dashboard, done: true, partial: true},
+		sample{at: begin, kind: unkeyedWrite, done: true, failure: "503", gaveUp: true})
+	entries := []entry{
+		{at: begin, acknowledged: true, lost: true},
+		{at: begin.Add(-time.Second), acknowledged: true, doubled: true},
+		{at: begin, unkeyed: true, acknowledged: true, made: true},
+		{at: begin, unkeyed: true, made: true},
+		{at: begin, unkeyed: true},
+	}
 
 	got := newReport(options{rate: 100}, []step{one}, list, entries)
 	if got.met() {
@@ -125,8 +135,9 @@ func TestReport(t *testing.T) {
 	}
 
 	for _, want := range []string{
-		"| killed | 404 | 503 ×2 | timeout ×1 (1 given up) | 1 | 30/30 | 30/30 | 30/30 | 0.1 s | 1 | 0 |\n",
-		"- MISSED: 1 of 2 acknowledged writes lost, want 0\n",
+		"| killed | 405 | 503 ×2 | timeout ×1 (1 given up) | 503 ×1 | 1 | 30/30 | 30/30 | 30/30 | 0.1 s | 1 | 0 |\n",
+		"- MISSED: 1 of 3 acknowledged writes lost, want 0\n",
+		"3 writes without a key, each sent once: 2 failed, 1 of which were made all the same.\n",
 		"- MISSED: 1 writes doubled, want 0\n",
 		"- MISSED: killed: 2 idempotent requests failed, want at most 1\n",
 		"- met: killed: recovered after 0.1 s, want at most 5s\n",

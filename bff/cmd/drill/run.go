@@ -77,7 +77,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, nil
 }
 
-// run drills, and prints the report to stdout and the progress to stderr.
+// run drills, and prints the report to stdout, with the progress before it if that is a terminal.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
 	if err != nil {
@@ -89,12 +89,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("make folder: %w", err)
 	}
 
-	var result result
+	var (
+		result   result
+		progress = newProgress(stdout)
+	)
+
 	if o.soak > 0 {
-		result, err = soak(ctx, o, dir, stderr)
+		result, err = soak(ctx, o, dir, progress)
 	} else {
-		result, err = drill(ctx, o, dir, stderr)
+		result, err = drill(ctx, o, dir, progress)
 	}
+
+	progress.end()
 
 	if err == nil {
 		if _, err := io.WriteString(stdout, result.markdown()); err != nil {
@@ -117,8 +123,8 @@ type result interface {
 }
 
 // drill injects one fault after the other.
-func drill(ctx context.Context, o options, dir string, stderr io.Writer) (r *report, err error) {
-	err = withFleet(ctx, o, dir, stderr, func(f *fleet, d *driver, progress progress) error {
+func drill(ctx context.Context, o options, dir string, progress *progress) (r *report, err error) {
+	err = withFleet(ctx, o, dir, progress, func(f *fleet, d *driver) error {
 		var steps []step
 
 		err := d.during(ctx, o.rate, func() (err error) {
@@ -130,7 +136,7 @@ func drill(ctx context.Context, o options, dir string, stderr io.Writer) (r *rep
 			return err
 		}
 
-		progress("reading back what was written")
+		progress.showf("reading back what was written")
 
 		if err := audit(ctx, dir, &d.writes); err != nil {
 			return err
@@ -144,14 +150,10 @@ func drill(ctx context.Context, o options, dir string, stderr io.Writer) (r *rep
 	return r, err
 }
 
-type progress = func(format string, args ...any)
-
 // withFleet calls a function while all programs run.
-func withFleet(ctx context.Context, o options, dir string, stderr io.Writer, do func(*fleet, *driver, progress) error) (err error) {
-	progress := func(format string, args ...any) { _, _ = fmt.Fprintf(stderr, format+"\n", args...) } // Nothing depends on it.
-
+func withFleet(ctx context.Context, o options, dir string, progress *progress, do func(*fleet, *driver) error) (err error) {
 	if o.bin == "" {
-		progress("building")
+		progress.showf("building")
 
 		o.bin = filepath.Join(dir, "bin")
 		if err := build(ctx, o.bin); err != nil {
@@ -159,7 +161,7 @@ func withFleet(ctx context.Context, o options, dir string, stderr io.Writer, do 
 		}
 	}
 
-	progress("starting")
+	progress.showf("starting")
 
 	f, err := startFleet(ctx, o.bin, dir)
 	if err != nil {
@@ -173,7 +175,9 @@ func withFleet(ctx context.Context, o options, dir string, stderr io.Writer, do 
 		return err
 	}
 
-	return do(f, d, progress)
+	progress.with(d.progress)
+
+	return do(f, d)
 }
 
 // cleanUp removes everything that the drill has written, or everything except the logs.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,19 +49,19 @@ type soaking struct {
 }
 
 // soak measures the gateways under load, without faults.
-func soak(ctx context.Context, o options, dir string, stderr io.Writer) (s soaking, err error) {
+func soak(ctx context.Context, o options, dir string, progress *progress) (s soaking, err error) {
 	s = soaking{rate: o.rate, took: o.soak}
 
-	err = withFleet(ctx, o, dir, stderr, func(f *fleet, d *driver, progress progress) error {
+	err = withFleet(ctx, o, dir, progress, func(f *fleet, d *driver) error {
 		var measured []map[string]float64 // A measurement is the values of all gateways, one gateway after the other.
 
 		err := d.during(ctx, o.rate, func() error {
-			for range soakMeasurements {
+			for n := range soakMeasurements {
 				if err := pause(ctx, o.soak/soakMeasurements); err != nil {
 					return err
 				}
 
-				for i, e := range f.balancer.endpoints {
+				for _, e := range f.balancer.endpoints {
 					values, err := f.balancer.metrics(ctx, e)
 					if err != nil {
 						return fmt.Errorf("read metrics: %w", err)
@@ -70,7 +69,7 @@ func soak(ctx context.Context, o options, dir string, stderr io.Writer) (s soaki
 
 					measured = append(measured, values)
 
-					progress("gateway %d: %.0f goroutines, %.0f descriptors, %.1f MiB", i+1,
+					progress.showf("%d of %d: %.0f goroutines, %.0f descriptors, %.0f MiB", n+1, soakMeasurements,
 						values["go_goroutines"], values["process_open_fds"], values["process_resident_memory_bytes"]/mebibyte)
 				}
 			}
