@@ -12,6 +12,9 @@ import (
 // maxRecovery is how long recovery may take.
 const maxRecovery = 5 * time.Second
 
+// columns is how many the table has.
+const columns = 12
+
 // report is the table and the criteria.
 type report struct {
 	rate     int
@@ -148,7 +151,7 @@ func (r *report) markdown() string {
 	var text strings.Builder
 
 	text.WriteString("| fault | requests | failed idempotent requests | failed attempts of writes | failed writes without key |" +
-		" partial dashboards | p50/p99 before | during | after | recovered | lost | doubled |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+		" partial dashboards | p50/p99 before | during | after | recovered | lost | doubled |\n" + strings.Repeat("|---", columns) + "|\n")
 
 	for _, s := range r.steps {
 		writes := kinds(s.writes)
