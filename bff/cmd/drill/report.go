@@ -151,7 +151,8 @@ func (r *report) markdown() string {
 	var text strings.Builder
 
 	text.WriteString("| fault | requests | failed idempotent requests | failed attempts of writes | failed writes without key |" +
-		" partial dashboards | p50/p99 before | during | after | recovered | lost | doubled |\n" + strings.Repeat("|---", columns) + "|\n")
+		" partial dashboards | p50/p99 before | during | after | recovered | lost | doubled |\n" +
+		strings.Repeat("|---", columns) + "|\n")
 
 	for _, s := range r.steps {
 		writes := kinds(s.writes)

@@ -38,6 +38,8 @@ func TestAddressThatAnswersUnavailableIsLeftOutAndComesBack(t *testing.T) {
 				return states(group)[bad.name] == "ejected"
 			})
 
+			passedBy(t, client, bad)
+
 			before := bad.calls.Load()
 
 			if failed := tally(t, client, 60)[""]; failed > 0 || bad.calls.Load() != before {
@@ -59,6 +61,18 @@ func TestAddressThatAnswersUnavailableIsLeftOutAndComesBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// passedBy waits until calls do not reach the backend: the policy that is wrapped learns of an ejection a moment later.
+func passedBy(tb testing.TB, client orderv1.OrderServiceClient, b *backend) {
+	tb.Helper()
+
+	eventually(tb, "calls pass it by", func() bool {
+		before := b.calls.Load()
+		tally(tb, client, 20)
+
+		return b.calls.Load() == before
+	})
 }
 
 func TestAnswersAndImpatienceLeaveNobodyOut(t *testing.T) {
@@ -186,6 +200,8 @@ func TestAddressThatIsAloneWithErrorsIsLeftOut(t *testing.T) {
 
 					return states(group)[bad.name] == "ejected"
 				})
+
+				passedBy(t, client, bad)
 
 				before := bad.calls.Load()
 				if failed := tally(t, client, 60)[""]; failed > 0 || bad.calls.Load() != before {
