@@ -26,6 +26,11 @@ func quiet(line string) bool {
 		return true
 	}
 
+	// The name of one cannot be resolved: the same.
+	if strings.Contains(line, "ccResolverWrapper: reporting error to cc: resolve portico.upstream: ") {
+		return true
+	}
+
 	return strings.Contains(line, "health check is unimplemented at server side") || // The same.
 		strings.Contains(line, "Got unexpected health update for SubConn") // A connection has become idle, which is no fault.
 }

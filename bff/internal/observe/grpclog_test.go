@@ -25,6 +25,8 @@ func TestCaptureGRPC(t *testing.T) { //nolint:paralleltest // gRPC has one logge
 	grpclog.Info("nobody has to know")
 	grpclog.Component("core").Warningf("[Channel #1 SubChannel #2] grpc: addrConn.createTransport failed to connect to %s. Err: %v",
 		`{Addr: "127.0.0.1:1", ServerName: "a", Attributes: {"portico.upstream": "order" }, }`, "refused")
+	grpclog.Component("core").Warningf("[Channel #1] ccResolverWrapper: reporting error to cc: %v", "resolve portico.upstream: dns: no")
+	grpclog.Component("core").Warningf("[Channel #3] ccResolverWrapper: reporting error to cc: %v", "xds: no")
 	grpclog.Component("health-service").Errorf(
 		"Subchannel health check is unimplemented at server side, thus health check is disabled for SubConn %p", &out)
 	grpclog.Component("pick-first-lb").Errorf("Got unexpected health update for SubConn %%!p(x={IDLE <nil>}): %%!v(MISSING)")
@@ -41,6 +43,7 @@ func TestCaptureGRPC(t *testing.T) { //nolint:paralleltest // gRPC has one logge
 	}
 
 	want := []string{
+		`WARN msg="[core] [Channel #3] ccResolverWrapper: reporting error to cc: xds: no" source=grpc`,
 		`WARN msg="[core] [Channel #3] grpc: addrConn.createTransport failed to connect to {Addr: \"xds:1\", }." source=grpc`,
 		`WARN msg="[lb] state of is odd" source=grpc`,
 		`WARN msg="two words" source=grpc`,

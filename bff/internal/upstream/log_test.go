@@ -3,6 +3,7 @@ package upstream_test
 import (
 	"bytes"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/testkit/nameserver"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
@@ -96,6 +98,36 @@ func TestWhatHappensToConnectionsIsLoggedOnce(t *testing.T) {
 	for part, want := range map[string]int{noHealth: 1, gone: 1, back: 1, "rpc error": 0} {
 		if got := log.count(part); got != want {
 			t.Errorf("%q was logged %d times, want %d", part, got, want)
+		}
+	}
+}
+
+func TestNameThatCannotBeResolvedIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+
+	const (
+		unresolved = "level=WARN msg=\"the name of the backend cannot be resolved\" upstream=order error="
+		resolved   = "level=INFO msg=\"the name of the backend can be resolved again\" upstream=order\n"
+	)
+
+	log := &lines{more: make(chan struct{}, 1)}
+	names := nameserver.Start(t, "127.0.0.1")
+	_, port, _ := net.SplitHostPort(start(t, named("a")))
+	pool := open(t, dnsTarget(names, port, 20*time.Millisecond), upstream.Deps{Logger: slog.New(slog.NewTextHandler(log, nil)), Observer: &observer{}})
+
+	becomes(t, client(t, pool), "a")
+	names.Set()
+	log.await(t, unresolved)
+
+	before := names.Queries()
+	eventually(t, "more lookups", func() bool { return names.Queries() > before+5 })
+
+	names.Set("127.0.0.1")
+	log.await(t, resolved)
+
+	for _, part := range []string{unresolved, resolved} {
+		if got := log.count(part); got != 1 {
+			t.Errorf("%q was logged %d times", part, got)
 		}
 	}
 }

@@ -99,5 +99,13 @@ func (a attaching) UpdateState(state resolver.State) error {
 		return balancer.ErrBadResolverState
 	}
 
+	a.group.LogResolved(nil)
+
 	return a.ClientConn.UpdateState(a.group.Attach(state))
+}
+
+// ReportError implements resolver.ClientConn. gRPC logs each of the errors.
+func (a attaching) ReportError(err error) {
+	a.group.LogResolved(err)
+	a.ClientConn.ReportError(fmt.Errorf("resolve %s: %w", balance.LoggedAs, err))
 }

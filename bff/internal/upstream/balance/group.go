@@ -37,6 +37,8 @@ type Group struct {
 	observer Observer
 	// noHealth makes logNoHealth log once.
 	noHealth sync.Once
+	// unresolved reports that the last lookup of the name failed.
+	unresolved atomic.Bool
 	// current is nil while the connection is idle or closed.
 	current atomic.Pointer[wrapper]
 }
@@ -76,6 +78,19 @@ func (g *Group) logNoHealth() {
 		g.settings.Logger.Info("the backend has no health service (grpc.health.v1):"+
 			" its addresses count as healthy while they reply", "upstream", g.name)
 	})
+}
+
+// LogResolved logs that the name cannot be resolved any more, with the error, or, without one, that it can be again.
+func (g *Group) LogResolved(err error) {
+	if failed := err != nil; g.unresolved.Swap(failed) == failed {
+		return
+	}
+
+	if err != nil {
+		g.settings.Logger.Warn("the name of the backend cannot be resolved", "upstream", g.name, "error", err)
+	} else {
+		g.settings.Logger.Info("the name of the backend can be resolved again", "upstream", g.name)
+	}
 }
 
 // logReachable logs that an address can be reached again or, with an error, why it cannot any more.

@@ -49,8 +49,8 @@ type connsKey struct{}
 // String is the name of the attribute in gRPC's log.
 func (connsKey) String() string { return LoggedAs }
 
-// LoggedAs is the name of an attribute in gRPC's log lines about addresses that this package balances over. This package logs
-// itself what an operator has to know about them.
+// LoggedAs is in gRPC's log lines about addresses that this package balances over, as the name of an attribute, and about their
+// names. This package logs itself what an operator has to know about them.
 const LoggedAs = "portico.upstream"
 
 // conns are the connections of a subchannel: one, and those that are being closed. It is safe for concurrent use.
