@@ -7,7 +7,7 @@ import "time"
 // it grows. The delay is that of a queue, which grows by what comes in beyond what can be done, so that the share settles where the
 // CPU is just busy.
 //
-// It begins only when the delay has been a multiple of the target for a while. A burst makes a queue as well, and so do many clients
+// It begins only when the delay has been a multiple of the target for a while. A burst makes a queue as well, and so do clients
 // that each wait for a response before the next request, but it does not go on growing.
 type controller struct {
 	target time.Duration

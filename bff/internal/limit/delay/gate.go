@@ -22,6 +22,7 @@ import (
 
 // Gate refuses requests while work waits too long for a CPU. Its methods are safe for concurrent use, but for Run.
 type Gate struct {
+	target  time.Duration
 	deps    Deps
 	history history
 
@@ -39,8 +40,17 @@ type Gate struct {
 // Deps are the collaborators of a gate.
 type Deps struct {
 	Logger *slog.Logger
-	// Measure returns the delay since its last measurement; false: too little has happened since. Nil: that of the Go scheduler.
-	Measure func() (time.Duration, bool)
+	// Measure returns what happened since its last measurement; false: too little. Nil: that of the Go scheduler.
+	Measure func() (Measurement, bool)
+}
+
+// Measurement is of a short time.
+type Measurement struct {
+	// Waited is how long work waited for a CPU.
+	Waited time.Duration
+	// Queued reports that there is work that waits. Otherwise the wait had another reason than the load, such as other processes,
+	// and refusing requests would not shorten it.
+	Queued bool
 }
 
 const priorities = 3
@@ -48,8 +58,8 @@ const priorities = 3
 // every is how often the delay is measured. A measurement takes a few microseconds.
 const every = 10 * time.Millisecond
 
-// New returns a gate that refuses nothing until it runs. A lower priority has half of the target of the next one. So all its requests
-// are refused before any of a higher priority is: while these keep the delay at their target, the share of the lower ones grows.
+// New returns a gate that refuses nothing until it runs. A lower priority has half of the target of the next one. So all its
+// requests are refused before many of a higher one are: while these keep the delay at their target, the lower one's share grows.
 func New(target time.Duration, deps Deps) *Gate {
 	const half = 2
 
@@ -57,7 +67,7 @@ func New(target time.Duration, deps Deps) *Gate {
 		deps.Measure = newLatencies().next
 	}
 
-	g := &Gate{deps: deps, history: history{start: time.Now()}}
+	g := &Gate{target: target, deps: deps, history: history{start: time.Now()}}
 	for i, target := range [priorities]time.Duration{target / half, target, target * half} {
 		g.controllers[i].target = target
 	}
@@ -75,16 +85,24 @@ func (g *Gate) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if delay, ok := g.deps.Measure(); ok {
-				g.update(time.Now(), delay)
+			if m, ok := g.deps.Measure(); ok {
+				g.update(time.Now(), m)
 			}
 		}
 	}
 }
 
-func (g *Gate) update(now time.Time, delay time.Duration) {
-	g.history.add(now, delay)
-	g.current.Store(int64(delay))
+func (g *Gate) update(now time.Time, m Measurement) {
+	g.current.Store(int64(m.Waited))
+
+	if m.Waited > g.target {
+		g.history.add(now, m.Waited)
+	}
+
+	var delay time.Duration
+	if m.Queued {
+		delay = m.Waited
+	}
 
 	refusing := false
 
@@ -103,7 +121,7 @@ func (g *Gate) update(now time.Time, delay time.Duration) {
 // Current is the last delay.
 func (g *Gate) Current() time.Duration { return time.Duration(g.current.Load()) }
 
-// Longest is the longest delay since a time, as far back as it is known, which is about 25 seconds.
+// Longest is the longest delay since a time that was above the target, as far back as it is known, which is about 25 seconds.
 func (g *Gate) Longest(since time.Time) time.Duration { return g.history.longest(since, time.Now()) }
 
 // Refused is how many requests were refused.

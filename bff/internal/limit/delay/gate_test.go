@@ -23,6 +23,7 @@ type gated struct {
 	*delay.Gate
 
 	measured atomic.Int64
+	stalled  atomic.Bool
 	log      bytes.Buffer
 }
 
@@ -31,8 +32,10 @@ func run(t *testing.T) *gated {
 
 	g := &gated{}
 	g.Gate = delay.New(target, delay.Deps{
-		Logger:  slog.New(slog.NewJSONHandler(&g.log, nil)),
-		Measure: func() (time.Duration, bool) { return time.Duration(g.measured.Load()), true },
+		Logger: slog.New(slog.NewJSONHandler(&g.log, nil)),
+		Measure: func() (delay.Measurement, bool) {
+			return delay.Measurement{Waited: time.Duration(g.measured.Load()), Queued: !g.stalled.Load()}, true
+		},
 	})
 
 	ctx, stop := context.WithCancel(t.Context())
@@ -95,6 +98,7 @@ func TestNothingIsRefusedUnlessTheDelayStaysTooLong(t *testing.T) {
 	for name, delays := range map[string]func(g *gated){
 		"no_delay": func(g *gated) { g.is(0, time.Second) },
 		"burst":    func(g *gated) { g.is(time.Second, 90*time.Millisecond) },
+		"stalls":   func(g *gated) { g.stalled.Store(true); g.is(time.Second, time.Minute) },
 		"queue":    func(g *gated) { g.is(2*target, time.Minute) },
 		"each_pause": func(g *gated) {
 			g.is(time.Second, 90*time.Millisecond)
@@ -191,14 +195,14 @@ func TestLongestDelay(t *testing.T) {
 		g := run(t)
 		start := time.Now()
 
-		g.is(3*time.Millisecond, time.Second)
+		g.is(8*time.Millisecond, time.Second)
 		g.is(time.Second, 10*time.Millisecond)
-		g.is(2*time.Millisecond, time.Second)
+		g.is(6*time.Millisecond, time.Second)
 
 		for since, want := range map[time.Time]time.Duration{
 			start:                            time.Second,
-			time.Now().Add(-time.Second / 2): 2 * time.Millisecond,
-			time.Now():                       2 * time.Millisecond,
+			time.Now().Add(-time.Second / 2): 6 * time.Millisecond,
+			time.Now():                       6 * time.Millisecond,
 			time.Now().Add(time.Second):      0,
 			start.Add(-time.Hour):            time.Second,
 		} {
@@ -207,12 +211,12 @@ func TestLongestDelay(t *testing.T) {
 			}
 		}
 
-		if got := g.Current(); got != 2*time.Millisecond {
+		if got := g.Current(); got != 6*time.Millisecond {
 			t.Errorf("the current delay is %v", got)
 		}
 
-		// What is too long ago is forgotten.
-		g.is(0, time.Minute)
+		// What is within the target is no delay, and what is too long ago is forgotten.
+		g.is(target, time.Minute)
 
 		if got := g.Longest(start); got != 0 {
 			t.Errorf("a minute later: got %v", got)

@@ -2,6 +2,7 @@ package delay
 
 import (
 	"math"
+	"runtime"
 	"runtime/metrics"
 	"slices"
 	"time"
@@ -10,23 +11,27 @@ import (
 // latencies reads how long goroutines of this process wait for a CPU, by what the Go scheduler measures at one in eight of their
 // starts. It is not safe for concurrent use.
 type latencies struct {
-	sample [1]metrics.Sample
-	before []uint64
+	samples [2]metrics.Sample
+	before  []uint64
 	// calls counts those of next since its last measurement.
 	calls int
 }
 
 func newLatencies() *latencies {
 	l := &latencies{}
-	l.sample[0].Name = "/sched/latencies:seconds"
+	l.samples[0].Name, l.samples[1].Name = "/sched/latencies:seconds", "/sched/goroutines/runnable:goroutines"
 	l.next() // What was before does not count.
 
 	return l
 }
 
-// share of the goroutines waited at most as long as next says. Many are woken by one that is running and wait for nothing, so the
-// median would say little.
-const share = 0.9
+// share of the goroutines waited at most as long as next says. Most are woken by one that is running, which they follow at once:
+// they wait for nothing, however long the queue is.
+const share = 0.99
+
+// queuePerCPU goroutines that wait are a queue. In a process that is not overloaded, few do at any moment, even if it has had no
+// CPU for a while, since nothing becomes runnable meanwhile.
+const queuePerCPU = 8
 
 // A measurement needs some starts, but not more than so many calls of next.
 const (
@@ -34,13 +39,13 @@ const (
 	maxCalls  = 10
 )
 
-// next returns the delay since the last measurement; false if too little has happened since.
-func (l *latencies) next() (time.Duration, bool) {
-	metrics.Read(l.sample[:])
+// next returns what happened since the last measurement; false if too little has happened since.
+func (l *latencies) next() (Measurement, bool) {
+	metrics.Read(l.samples[:])
 
 	l.calls++
 
-	now := l.sample[0].Value.Float64Histogram()
+	now := l.samples[0].Value.Float64Histogram()
 	if l.before == nil {
 		l.before = slices.Clone(now.Counts)
 	}
@@ -51,7 +56,7 @@ func (l *latencies) next() (time.Duration, bool) {
 	}
 
 	if starts < minStarts && l.calls < maxCalls {
-		return 0, false
+		return Measurement{}, false
 	}
 
 	l.calls = 0
@@ -60,7 +65,9 @@ func (l *latencies) next() (time.Duration, bool) {
 		l.before[i], now.Counts[i] = count, count-l.before[i]
 	}
 
-	return quantile(now), true
+	queued := l.samples[1].Value.Uint64() > uint64(queuePerCPU*runtime.GOMAXPROCS(0))
+
+	return Measurement{Waited: quantile(now), Queued: queued}, true
 }
 
 // quantile is the upper bound of the bucket that the share ends in; zero if nothing was started.

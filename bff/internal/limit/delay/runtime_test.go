@@ -19,8 +19,8 @@ func TestQuantile(t *testing.T) {
 	}{
 		"nothing":       {[]uint64{0, 0, 0, 0, 0}, 0},
 		"no_wait":       {[]uint64{0, 100, 0, 0, 0}, time.Millisecond},
-		"one_in_ten":    {[]uint64{0, 90, 0, 0, 10}, time.Millisecond},
-		"one_in_nine":   {[]uint64{0, 80, 0, 10, 0}, 4 * time.Millisecond},
+		"in_a_hundred":  {[]uint64{0, 99, 0, 1, 0}, time.Millisecond},
+		"in_ninety":     {[]uint64{0, 89, 0, 1, 0}, 4 * time.Millisecond},
 		"no_upper_edge": {[]uint64{0, 0, 0, 0, 10}, 4 * time.Millisecond},
 	} {
 		if got := quantile(&metrics.Float64Histogram{Counts: tt.counts, Buckets: buckets}); got != tt.want {
@@ -37,7 +37,7 @@ func TestLatenciesOfTheScheduler(t *testing.T) {
 	stop := make(chan struct{})
 	defer close(stop)
 
-	for range 8 * runtime.GOMAXPROCS(0) {
+	for range 4 * queuePerCPU * runtime.GOMAXPROCS(0) {
 		go func() {
 			for {
 				select {
@@ -58,7 +58,7 @@ func TestLatenciesOfTheScheduler(t *testing.T) {
 	for range 10_000 {
 		runtime.Gosched()
 
-		if delay, ok := l.next(); ok && delay > 0 {
+		if m, ok := l.next(); ok && m.Waited > 0 && m.Queued {
 			return
 		}
 	}

@@ -172,7 +172,13 @@ func (s *simulation) happen(e event) {
 	case measurement:
 		if len(s.delays) >= minStarts {
 			slices.Sort(s.delays)
-			s.controller.update(s.delays[int(share*float64(len(s.delays)))])
+
+			var delay time.Duration
+			if len(s.runnable) > queuePerCPU {
+				delay = s.delays[int(share*float64(len(s.delays)))]
+			}
+
+			s.controller.update(delay)
 			s.delays = s.delays[:0]
 		}
 

@@ -32,6 +32,11 @@ func (g *Gate) InFlight() (requests, streams int64) {
 	return g.requests.taken.Load(), g.streams.taken.Load()
 }
 
+// Refused is how many were refused.
+func (g *Gate) Refused() (requests, streams int64) {
+	return g.requests.refused.Load(), g.streams.refused.Load()
+}
+
 // Shares of the slots in percent. Lower priorities may take fewer, so that a flood of them leaves room for the higher ones.
 const (
 	shareLow    = 80
@@ -62,6 +67,7 @@ func (g *Gate) Route(priority porticov1.Priority, stream bool) func(http.Handler
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !slots.acquire(limit) {
+				slots.refused.Add(1)
 				problem.Write(w, r, full, nil)
 				return
 			}
@@ -87,6 +93,8 @@ func share(slots int64, priority porticov1.Priority) int64 {
 type slots struct {
 	limit int64
 	taken atomic.Int64
+
+	refused atomic.Int64
 }
 
 // acquire takes a slot unless limit are taken. It never takes one only to release it, since others could be refused meanwhile.

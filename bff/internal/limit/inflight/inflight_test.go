@@ -236,3 +236,19 @@ func ExampleNew() {
 	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/v1/orders", nil))
 	// Output: 1 0
 }
+
+func TestRefusedAreCounted(t *testing.T) {
+	t.Parallel()
+
+	gate := inflight.New(config.Overload{MaxInFlight: 1, MaxStreams: 1})
+	requests := gate.Route(porticov1.Priority_PRIORITY_NORMAL, false)
+
+	occupy(t).fill(requests, 1)
+	try(requests)
+	try(requests)
+	try(gate.Route(porticov1.Priority_PRIORITY_NORMAL, true))
+
+	if requests, streams := gate.Refused(); requests != 2 || streams != 0 {
+		t.Errorf("refused: %d requests and %d streams", requests, streams)
+	}
+}
