@@ -48,7 +48,7 @@ func (c *Compiled) openBackends(with opening, stores *stores, transports map[str
 	unary, stream := gateway.Calls(c.routes, c.methods, stores.cache)
 
 	if b.pool, err = upstream.Open(c.upstreams(signer, transports), upstream.Deps{
-		Logger: with.logger, Observer: with.metrics, Unary: unary, Stream: stream,
+		Logger: with.logger, Observer: with.metrics, Unary: unary, Stream: stream, Delay: with.cpu.Longest,
 	}); err != nil {
 		return b, fmt.Errorf("open upstreams: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/edge"
 	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/limit/delay"
 	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/testhook"
@@ -26,6 +27,8 @@ type opening struct {
 	logger  *slog.Logger
 	metrics *observe.Metrics
 	life    *lifetime
+	// cpu is the gate before the CPU of this process.
+	cpu *delay.Gate
 	// batchQuiet is for tests; see testhook.
 	batchQuiet time.Duration
 }
@@ -52,6 +55,7 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 		return nil, err
 	}
 	with.batchQuiet = testhook.From(ctx).BatchQuiet
+	with.cpu = c.openCPU(ctx, with)
 	certificates, err := c.openTLS(ctx, with)
 	if err != nil {
 		return nil, err
@@ -76,7 +80,7 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 		return nil, err
 	}
 	handler, err := c.wrap(router, edge.Deps{
-		Logger: with.logger, Metrics: with.metrics,
+		Logger: with.logger, Metrics: with.metrics, Overload: with.cpu.Handler(router.Priority),
 		Connections: connections.Handler, Responses: responses.Handler, Certificate: certificates.clients.Handler,
 		ClientLimit: stores.limiter.PerClient(c.config.Limits.Client), Identify: callers.identify,
 		Forward: c.headers.Collect,
@@ -145,6 +149,16 @@ func (c *Compiled) openAuth(ctx context.Context, with opening) (callers, error) 
 	return callers{identify: authenticator.Identify, awaitingKeys: authenticator.AwaitingKeys}, nil
 }
 
+// openCPU makes what refuses requests while the CPU is overloaded, until ctx ends.
+func (c *Compiled) openCPU(ctx context.Context, with opening) *delay.Gate {
+	gate := delay.New(c.config.Overload.TargetDelay, delay.Deps{Logger: with.logger})
+
+	with.life.running.Go(func() { gate.Run(ctx) })
+	with.metrics.WatchDelay(gate.Current, gate.Refused)
+
+	return gate
+}
+
 // openOverload makes what refuses and ends what is too much.
 func (c *Compiled) openOverload(with opening) (*inflight.Gate, *connection.Guard, *connection.Responses) {
 	gate := inflight.New(c.config.Overload)
@@ -152,6 +166,7 @@ func (c *Compiled) openOverload(with opening) (*inflight.Gate, *connection.Guard
 	responses := connection.NewResponses(c.config.Overload.MaxBufferedResponseBytes)
 
 	with.metrics.Watch(gate.InFlight, connections.Open)
+	with.metrics.WatchRefused(gate.Refused)
 	with.metrics.WatchResponses(responses.Buffered, responses.CutOff)
 
 	return gate, connections, responses

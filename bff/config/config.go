@@ -174,8 +174,12 @@ type Cache struct {
 
 // Overload is how much the gateway does at a time. What comes on top is refused at once, by its priority.
 type Overload struct {
-	// MaxInFlight is how many requests may be under way. Default 2000.
-	MaxInFlight int `default:"2000" env:"MAX_IN_FLIGHT" yaml:"max_in_flight"`
+	// TargetDelay is how long work should wait for a CPU in this process. When it waits five times as long for a tenth of a second,
+	// requests are refused, as many as it takes to get to the target. Low priorities have half of it, critical ones twice as much.
+	// Default 5ms.
+	TargetDelay time.Duration `default:"5ms" env:"TARGET_DELAY" yaml:"target_delay"`
+	// MaxInFlight is how many requests may be under way. Default 1000 for each CPU that the process may use (GOMAXPROCS).
+	MaxInFlight int `env:"MAX_IN_FLIGHT" yaml:"max_in_flight"`
 	// MaxStreams is how many streams may be open beside them. Default 10000.
 	MaxStreams int `default:"10000" env:"MAX_STREAMS" yaml:"max_streams"`
 	// MaxBufferedResponseBytes bounds what waits in memory, on all connections together, for clients to read it. Above it, the

@@ -3,11 +3,15 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
 	"github.com/caarlos0/env/v11"
 )
+
+// inFlightPerCPU requests need 100 to 200 ms of a CPU, and with responses of 10 KB some 50 MB.
+const inFlightPerCPU = 1000
 
 // WithDefaults returns the configuration with every zero value replaced by its documented default.
 func (c Config) WithDefaults() Config {
@@ -17,6 +21,7 @@ func (c Config) WithDefaults() Config {
 
 	c = withDefaults(c)
 	c.Auth = c.Auth.WithDefaults()
+	c.Overload.MaxInFlight = cmp.Or(c.Overload.MaxInFlight, inFlightPerCPU*runtime.GOMAXPROCS(0))
 	c.Limits.Client.Burst = cmp.Or(c.Limits.Client.Burst, c.Limits.Client.Requests)
 
 	if c.Server.TLS.ClientCAFile != "" {

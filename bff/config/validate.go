@@ -38,6 +38,7 @@ func (c Config) validation() validation {
 	}
 
 	v.positive("", reflect.ValueOf(c))
+	v.check(c.Overload.MaxInFlight > 0, "overload.max_in_flight", "must be positive")
 	v.check(c.Limits.Client.Requests > 0, "limits.client.requests", "must be positive")
 	v.check(c.Limits.Client.Burst > 0, "limits.client.burst", "must be positive")
 	v.oneOf("json.names", c.JSON.Names, NamesCamel, NamesProto)

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -39,9 +40,11 @@ func TestDefaults(t *testing.T) {
 		Compression: config.Compression{MinBytes: 1024},
 		Idempotency: config.Idempotency{MaxBytes: 64 << 20},
 		Cache:       config.Cache{MaxBytes: 64 << 20},
-		Overload:    config.Overload{MaxInFlight: 2000, MaxStreams: 10_000, MaxBufferedResponseBytes: 256 << 20},
-		Redis:       config.Redis{Timeout: 100 * time.Millisecond, Prefix: "portico:"},
-		Query:       config.Query{Ignored: []string{"utm_*"}},
+		Overload: config.Overload{
+			TargetDelay: 5 * time.Millisecond, MaxInFlight: 1000 * runtime.GOMAXPROCS(0), MaxStreams: 10_000, MaxBufferedResponseBytes: 256 << 20,
+		},
+		Redis: config.Redis{Timeout: 100 * time.Millisecond, Prefix: "portico:"},
+		Query: config.Query{Ignored: []string{"utm_*"}},
 		Limits: config.Limits{
 			MaxBodyBytes: 1 << 20, MaxDecompressionRatio: 100, Client: config.Rate{Requests: 1000, Per: time.Second, Burst: 2000},
 			MaxKeys: 100_000,
@@ -335,6 +338,7 @@ func TestInvalid(t *testing.T) {
 		{"buffered_responses", func(c *config.Config) {
 			c.Overload.MaxBufferedResponseBytes = -1
 		}, "overload.max_buffered_response_bytes: must be positive"},
+		{"target_delay", func(c *config.Config) { c.Overload.TargetDelay = -1 }, "overload.target_delay: must be positive"},
 		{"in_flight", func(c *config.Config) { c.Overload.MaxInFlight = -1 }, "overload.max_in_flight: must be positive"},
 		{"streams_per_connection", func(c *config.Config) {
 			c.Server.MaxStreamsPerConnection = -1

@@ -97,7 +97,7 @@ func Open(ctx context.Context, tb testing.TB, compiled *bff.Compiled) (*bff.Gate
 func New(ctx context.Context, tb testing.TB, cfg config.Config, opts ...bff.Option) (*bff.Gateway, error) {
 	tb.Helper()
 
-	compiled, err := bff.Compile(cfg, opts...)
+	compiled, err := bff.Compile(onBusyMachine(cfg), opts...)
 	if err != nil {
 		return nil, err
 	}

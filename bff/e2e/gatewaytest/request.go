@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -157,12 +158,18 @@ func Quiet() bff.Option { return bff.WithLogger(slog.New(slog.DiscardHandler)) }
 func Compile(t *testing.T, cfg config.Config, opts ...bff.Option) *bff.Compiled {
 	t.Helper()
 
-	compiled, err := bff.Compile(cfg, opts...)
+	compiled, err := bff.Compile(onBusyMachine(cfg), opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	return compiled
+}
+
+// onBusyMachine returns the configuration of a gateway that refuses nothing because the machine is busy, unless it says when to.
+func onBusyMachine(cfg config.Config) config.Config {
+	cfg.Overload.TargetDelay = cmp.Or(cfg.Overload.TargetDelay, time.Hour)
+	return cfg
 }
 
 // AdminGet asks the admin handler.

@@ -18,6 +18,8 @@ type Deps struct {
 	Metrics Metrics
 	// Problems is around all that writes problems.
 	Problems func(http.Handler) http.Handler
+	// Overload passes requests to next, or to refusal while the gateway is overloaded.
+	Overload func(refusal, next http.Handler) http.Handler
 	// Connections watches what requests do to their connections.
 	Connections func(http.Handler) http.Handler
 	// Responses bounds what is buffered for clients that read slowly.
@@ -42,6 +44,7 @@ type Deps struct {
 // Wrap puts the edge around next. From the outside in:
 //
 //	Linger         reads on after an early response, over HTTP/2
+//	Overload       refuses requests while the gateway is overloaded
 //	Problems       the gateway's settings for problems
 //	Begin          the record: id, client address, limit of the body; the writer, with headers for browsers; a panic is a 500
 //	AccessLog      one line and one sample per request
@@ -68,6 +71,7 @@ func Wrap(cfg config.Config, deps Deps, next http.Handler) http.Handler {
 
 	chain := chi.Middlewares{
 		Linger,
+		deps.overload(cors),
 		deps.Problems,
 		Begin(cfg, deps.Logger),
 		AccessLog(deps.Logger, deps.Metrics),

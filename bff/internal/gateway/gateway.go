@@ -29,6 +29,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // Config is how routes are guarded and translated.
@@ -77,6 +78,7 @@ type target struct {
 	method   string
 	template pathtemplate.Template
 	handler  runtime.HandlerFunc
+	priority porticov1.Priority
 }
 
 // New registers the handlers of the routes, which Compile returned and which are not changed. It refuses a registration that does
@@ -116,7 +118,9 @@ func (g *Gateway) add(r *Route, handler runtime.HandlerFunc) {
 		slices.Sort(g.methods)
 	}
 
-	tree.Add(r.Template, &target{method: r.Method, template: r.Template, handler: handler})
+	tree.Add(r.Template, &target{
+		method: r.Method, template: r.Template, handler: handler, priority: r.Policy.Effective.GetPriority(),
+	})
 }
 
 // AllMethods lists the HTTP methods that any route has, in alphabetical order.

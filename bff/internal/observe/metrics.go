@@ -152,6 +152,32 @@ func (m *Metrics) Watch(inFlight func() (requests, streams int64), connections f
 	m.gaugeFunc("portico_connections", "Open connections of clients.", func() int64 { return int64(connections()) })
 }
 
+// The metric of requests that were refused because of overload, whose one label is why.
+const (
+	refusedName = "portico_overload_refused_total"
+	refusedHelp = "Requests that were refused by the gateway because of overload, by what was overloaded: cpu, requests, streams."
+)
+
+// WatchRefused shows how many requests were refused because too many were in flight.
+func (m *Metrics) WatchRefused(refused func() (requests, streams int64)) {
+	m.refused("requests", func() int64 { requests, _ := refused(); return requests })
+	m.refused("streams", func() int64 { _, streams := refused(); return streams })
+}
+
+// WatchDelay shows how long work waits for a CPU, and how many requests were refused because of that.
+func (m *Metrics) WatchDelay(delay func() time.Duration, refused func() int64) {
+	promauto.With(m.own).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "portico_overload_cpu_delay_seconds", Help: "How long work waited for a CPU, most recently.",
+	}, func() float64 { return delay().Seconds() })
+	m.refused("cpu", refused)
+}
+
+func (m *Metrics) refused(reason string, count func() int64) {
+	promauto.With(m.own).NewCounterFunc(prometheus.CounterOpts{
+		Name: refusedName, Help: refusedHelp, ConstLabels: prometheus.Labels{"reason": reason},
+	}, func() float64 { return float64(count()) })
+}
+
 // WatchLog shows how many lines of the log were dropped, as the function says at each scrape. It must be safe for concurrent use.
 func (m *Metrics) WatchLog(dropped func() uint64) {
 	m.counterFunc("portico_log_lines_dropped_total", "Lines of the log that were dropped because they were not read in time.",

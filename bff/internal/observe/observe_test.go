@@ -102,6 +102,9 @@ func TestMetricsShowWhatWasObserved(t *testing.T) {
 	m.ObserveEjection("order", "failures")
 	m.ObserveMissing("/dashboard.v1.DashboardService/GetDashboard", "orders", codes.Unavailable)
 
+	m.WatchRefused(func() (requests, streams int64) { return 3, 4 })
+	m.WatchDelay(func() time.Duration { return 2 * time.Millisecond }, func() int64 { return 5 })
+
 	const rpc = `rpc="/order.v1.OrderService/GetOrder",upstream="order"`
 
 	tests := []struct {
@@ -116,6 +119,12 @@ func TestMetricsShowWhatWasObserved(t *testing.T) {
 		{"portico_http_request_duration_seconds_count", []string{
 			`portico_http_request_duration_seconds_count{method="GET",route="/a"} 3`,
 		}},
+		{"portico_overload_refused_total", []string{
+			`portico_overload_refused_total{reason="cpu"} 5`,
+			`portico_overload_refused_total{reason="requests"} 3`,
+			`portico_overload_refused_total{reason="streams"} 4`,
+		}},
+		{"portico_overload_cpu_delay_seconds", []string{"portico_overload_cpu_delay_seconds 0.002"}},
 		{"portico_upstream_calls_total", []string{
 			`portico_upstream_calls_total{code="DEADLINE_EXCEEDED",` + rpc + `} 1`,
 			`portico_upstream_calls_total{code="OK",` + rpc + `} 1`,

@@ -397,3 +397,112 @@ func breakerOf(s config.Breaker) *porticov1.Breaker {
 		OpenFor: durationpb.New(s.OpenFor), SlowRatio: s.SlowRatio, Probes: int32(s.Probes),
 	}
 }
+
+// A gateway that was behind cannot blame the backend: its calls were late because of itself.
+func TestOwnDelayIsNotTheBackends(t *testing.T) {
+	t.Parallel()
+
+	tests := map[string]struct {
+		delay, took time.Duration
+		err         error
+		want        breaker.State
+	}{
+		"no_delay":      {0, time.Second, errLate, breaker.Open},
+		"small_delay":   {100 * time.Millisecond, time.Second, errLate, breaker.Open},
+		"large_delay":   {200 * time.Millisecond, time.Second, errLate, breaker.Closed},
+		"other_failure": {200 * time.Millisecond, time.Second, errGone, breaker.Open},
+	}
+
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			synctest.Test(t, func(t *testing.T) {
+				u, o := stubbed(Config{Upstream: config.Upstream{Breaker: strict}})
+				start := time.Now()
+
+				u.delay = func(since time.Time) time.Duration {
+					if !since.Equal(start) {
+						t.Errorf("asked for the delay since %v", since.Sub(start))
+					}
+
+					return tt.delay
+				}
+
+				_ = u.call(t.Context(), o, rpcGet, func(context.Context, any, []grpc.CallOption) error {
+					time.Sleep(tt.took)
+					return tt.err
+				})
+
+				if got := u.breaker.State(); got != tt.want {
+					t.Errorf("the breaker is %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+var errLate = status.Error(codes.DeadlineExceeded, "late")
+
+// The limit follows the latency of the backend, not that of the gateway: with it, 20 ms of waiting for a CPU would bring the limit
+// down to its minimum, or, from the beginning, let it grow without bounds.
+func TestOwnDelayDoesNotChangeTheLimit(t *testing.T) {
+	t.Parallel()
+
+	for name, own := range map[string]time.Duration{"backend": 0, "gateway": 20 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			synctest.Test(t, func(t *testing.T) {
+				u, o := stubbed(Config{})
+				calls := func(inFlight int, took time.Duration) {
+					var running sync.WaitGroup
+					for range inFlight {
+						running.Go(func() {
+							for range 50 {
+								_ = u.call(t.Context(), o, rpcGet, func(context.Context, any, []grpc.CallOption) error {
+									time.Sleep(took)
+									return nil
+								})
+							}
+						})
+					}
+
+					running.Wait()
+				}
+
+				calls(2, time.Millisecond)
+
+				u.delay = func(time.Time) time.Duration { return own }
+				before, _ := u.limiter.Limit()
+
+				calls(150, 21*time.Millisecond)
+
+				if after, _ := u.limiter.Limit(); (after != before) != (own == 0) {
+					t.Errorf("the limit was %d and is %d", before, after)
+				}
+			})
+		})
+	}
+}
+
+// Two calls at a time are no reason to let more through, however fast they are.
+func TestLimitThatIsNotUsedDoesNotGrow(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		u, o := stubbed(Config{})
+		before, _ := u.limiter.Limit()
+
+		for range 2000 {
+			_ = u.call(t.Context(), o, rpcGet, func(context.Context, any, []grpc.CallOption) error {
+				time.Sleep(10 * time.Millisecond)
+				return nil
+			})
+		}
+
+		if after, _ := u.limiter.Limit(); after != before {
+			t.Errorf("the limit was %d and is %d", before, after)
+		}
+	})
+}

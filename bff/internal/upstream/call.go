@@ -31,6 +31,7 @@ type call struct {
 	isProbe  bool
 	record   *reqinfo.Record
 	observer Observer
+	delay    func(since time.Time) time.Duration
 
 	// request, conn and next are those of a call with a single reply; see send.
 	request any
@@ -83,6 +84,7 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, met
 		upstream: u.name, rpc: rpc, start: start, streaming: streaming,
 		clientDeadlineShorter: rec.ClientDeadlineShorter(ctx, start),
 		isProbe:               !u.breaker.Closed() || !method.closed(), record: rec, observer: observer, permits: held,
+		delay: u.delay,
 	}, nil
 }
 
@@ -130,11 +132,11 @@ func (u *upstream) admit(rpc string, method *method, priority int, streaming boo
 // recordResult reports the result to the breakers, and releases the permit. The first result counts: for a stream, its first reply.
 func (c *call) recordResult(err error) {
 	c.recorded.Do(func() {
-		if c.clientDeadlineShorter && status.Code(err) == codes.DeadlineExceeded {
+		if status.Code(err) == codes.DeadlineExceeded && (c.clientDeadlineShorter || c.delayed(timeoutShare)) {
 			err = breaker.ErrNotCounted
 		}
 
-		if c.streaming || !countsForLatency(err) {
+		if c.streaming || !countsForLatency(err) || c.delayed(latencyShare) {
 			c.limiter.Drop()
 		} else {
 			c.limiter.Done()
@@ -146,6 +148,18 @@ func (c *call) recordResult(err error) {
 
 		c.breaker(err)
 	})
+}
+
+// A call waits several times for a CPU of the gateway: to be sent, for its reply to be read, to go on with it. If the longest wait
+// is more than a certain part of its time, that time says more about the gateway than about the backend.
+const (
+	latencyShare = 2
+	timeoutShare = 8
+)
+
+// delayed reports whether the gateway itself has delayed the call by a large share of its time, one in so many parts of it.
+func (c *call) delayed(parts time.Duration) bool {
+	return c.delay != nil && c.delay(c.start) > time.Since(c.start)/parts
 }
 
 // countsForLatency reports whether a call with this result shows how long calls take: a reply does, or a timeout. A backend that is

@@ -51,6 +51,8 @@ type upstream struct {
 	overloaded error
 	// maxReceive is the largest message that is taken, in bytes.
 	maxReceive int
+	// delay is that of Deps.
+	delay func(since time.Time) time.Duration
 	// programmed reports that there are dial options of an embedding program.
 	programmed bool
 }
@@ -59,6 +61,9 @@ type upstream struct {
 type Deps struct {
 	Logger   *slog.Logger
 	Observer Observer
+	// Delay returns the longest time since then that work has waited for a CPU of the gateway itself. It must be safe for
+	// concurrent use. Nil: it never waits.
+	Delay func(since time.Time) time.Duration
 	// Unary and Stream run first on every call.
 	Unary  grpc.UnaryClientInterceptor
 	Stream grpc.StreamClientInterceptor
@@ -92,6 +97,7 @@ func newUpstream(name string, config Config, deps Deps) *upstream {
 		methods: newMethods(name, config, deps),
 		limiter: newLimiter(name, config.Concurrency, deps.Observer), maxReceive: config.MaxReceiveBytes,
 		overloaded: problem.Refusal(fmt.Errorf("%s: %w", name, ErrOverloaded), retryAfter),
+		delay:      deps.Delay,
 		programmed: len(config.DialOptions) > 0,
 	}
 }

@@ -1,0 +1,60 @@
+package edge
+
+import (
+	"crypto/rand"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+)
+
+const (
+	// refusedRetryAfter is when a refused client should try again: a gateway needs less to find out what it can handle.
+	refusedRetryAfter = time.Second
+	// refusedBodyTime is how long the body of a refused request may still arrive.
+	refusedBodyTime = 2 * time.Second
+)
+
+// overload returns the layer that refuses requests while the gateway is overloaded, if there is one. Around a refusal are only the
+// layers that its client needs, since it has to be cheap. It is counted, but not logged.
+func (d Deps) overload(cors func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+	if d.Overload == nil {
+		return nil
+	}
+
+	around := slices.DeleteFunc(chi.Middlewares{d.Problems, cors}, func(layer func(http.Handler) http.Handler) bool {
+		return layer == nil
+	})
+	refusal := around.Handler(refuse(d.Metrics))
+
+	return func(next http.Handler) http.Handler { return d.Overload(refusal, next) }
+}
+
+// refuse responds with a 503.
+func refuse(metrics Metrics) http.Handler {
+	overloaded := problem.New(codes.Unavailable, "the gateway is overloaded at the moment")
+	overloaded.RetryAfter = refusedRetryAfter
+
+	prepared := problem.Prepare(overloaded)
+
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get(headerRequestID)
+		if !isRequestID(id) {
+			id = rand.Text()
+		}
+
+		w.Header()[headerRequestID] = []string{id}
+
+		if r.Body != http.NoBody {
+			// A client that never sends its body must not keep the connection. net/http lifts the deadline.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBodyTime))
+		}
+
+		prepared.Write(w, r, id)
+		metrics.ObserveRequest(r.Method, "", http.StatusServiceUnavailable, 0)
+	})
+}
