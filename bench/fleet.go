@@ -46,6 +46,8 @@ type fleet struct {
 	running     []*process
 
 	backend, usual, vanilla, floor, portico *process
+	// settings are added to the configuration of every Portico.
+	settings string
 	// against is another build of Portico. Nil: there is none.
 	against *process
 }
@@ -111,6 +113,9 @@ func (f *fleet) start(ctx context.Context, o *options) error {
 		return err
 	}
 
+	// What is measured must not be refused, however busy the machine is.
+	f.settings = "overload: {target_delay: 1h}\n"
+
 	if err := f.makeCallers(max(o.workers, latencyConnections)); err != nil {
 		return err
 	}
@@ -144,7 +149,13 @@ func (f *fleet) startGateways(ctx context.Context, o options) (err error) {
 		return err
 	}
 
-	if o.against != "" {
+	if o.against == "" {
+		return nil
+	}
+
+	if f.against, err = f.serve(ctx, "against", o.against); err != nil {
+		// It may be older than the setting.
+		f.settings = ""
 		f.against, err = f.serve(ctx, "against", o.against)
 	}
 
@@ -263,7 +274,7 @@ func (f *fleet) configure(name string) (file string, err error) {
 	}
 
 	text := fmt.Sprintf(configuration, tls, sample.Issuer, sample.Audience, sample.Algorithm, f.keys, f.backend.address,
-		authority(name))
+		authority(name)) + f.settings
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", fmt.Errorf("write configuration: %w", err)
 	}

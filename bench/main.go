@@ -41,6 +41,7 @@ type options struct {
 	latency    bool
 	rates      string
 	idle       int
+	overload   time.Duration
 	cpuProfile string
 }
 
@@ -76,6 +77,7 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&o.latency, "latency", false, "measure latencies instead, of small unless -only says otherwise")
 	flags.StringVar(&o.rates, "rates", "500,1000,2000", "requests a second to each gateway, comma-separated, for -latency")
 	flags.IntVar(&o.idle, "idle", 0, "measure the memory of so many idle connections instead")
+	flags.DurationVar(&o.overload, "overload", 0, "offer twice the capacity of a gateway on one core for so long instead")
 	flags.StringVar(&o.cpuProfile, "cpuprofile", "", "write CPU profiles of portico instead: PAYLOAD=FILE, comma-separated")
 
 	if err := flags.Parse(args); err != nil {
@@ -92,6 +94,8 @@ func parse(args []string) (options, error) {
 		o.only = "small"
 	case o.check:
 		o.only = regressionPayloads
+	case o.overload > 0:
+		o.only = "small,aggregate"
 	}
 
 	return o, o.validate()
@@ -102,8 +106,8 @@ func (o options) validate() error {
 		return errors.New("-check needs the binary to compare with: -against BINARY")
 	}
 
-	if o.svg != "" && (o.check || o.latency || o.idle > 0 || o.cpuProfile != "") {
-		return errors.New("-svg draws CPU, which is not measured with -check, -latency, -idle and -cpuprofile")
+	if o.svg != "" && (o.check || o.latency || o.idle > 0 || o.overload > 0 || o.cpuProfile != "") {
+		return errors.New("-svg draws CPU, which is not measured with -check, -latency, -idle, -overload and -cpuprofile")
 	}
 
 	if o.rounds < 1 || o.workers < 1 {
@@ -139,7 +143,9 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 	defer f.stop()
 	defer f.progress.clear()
 
-	w = f.progress.above(w)
+	if o.overload > 0 {
+		return errors.Join(reportMachine(ctx, w, args), overload(ctx, w, f, selected, o))
+	}
 
 	if err := f.start(ctx, &o); err != nil {
 		return err
