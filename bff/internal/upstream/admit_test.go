@@ -506,3 +506,39 @@ func TestLimitThatIsNotUsedDoesNotGrow(t *testing.T) {
 		}
 	})
 }
+
+// Replies that the gateway was late to read do not make its calls slow.
+func TestOwnDelayDoesNotMakeCallsSlow(t *testing.T) {
+	t.Parallel()
+
+	for name, tt := range map[string]struct {
+		delay time.Duration
+		want  breaker.State
+	}{
+		"backend": {0, breaker.Open},
+		"gateway": {100 * time.Millisecond, breaker.Closed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			synctest.Test(t, func(t *testing.T) {
+				slow := strict
+				slow.SlowAfter, slow.SlowRatio = 50*time.Millisecond, 1
+
+				u, o := stubbed(Config{Upstream: config.Upstream{Breaker: slow}})
+				u.delay = func(time.Time) time.Duration { return tt.delay }
+
+				if err := u.call(t.Context(), o, rpcGet, func(context.Context, any, []grpc.CallOption) error {
+					time.Sleep(200 * time.Millisecond)
+					return nil
+				}); err != nil {
+					t.Fatal(err)
+				}
+
+				if got := u.breaker.State(); got != tt.want {
+					t.Errorf("the breaker is %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}

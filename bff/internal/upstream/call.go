@@ -132,14 +132,20 @@ func (u *upstream) admit(rpc string, method *method, priority int, streaming boo
 // recordResult reports the result to the breakers, and releases the permit. The first result counts: for a stream, its first reply.
 func (c *call) recordResult(err error) {
 	c.recorded.Do(func() {
-		if status.Code(err) == codes.DeadlineExceeded && (c.clientDeadlineShorter || c.delayed(timeoutShare)) {
+		if c.clientDeadlineShorter && status.Code(err) == codes.DeadlineExceeded {
 			err = breaker.ErrNotCounted
 		}
 
-		if c.streaming || !countsForLatency(err) || c.delayed(latencyShare) {
+		delay := c.ownDelay()
+
+		if c.streaming || !countsForLatency(err) || delay > latencyShare {
 			c.limiter.Drop()
 		} else {
 			c.limiter.Done()
+		}
+
+		if delay > timeoutShare {
+			err = breaker.Late(err)
 		}
 
 		if c.methodBreaker != nil {
@@ -153,13 +159,21 @@ func (c *call) recordResult(err error) {
 // A call waits several times for a CPU of the gateway: to be sent, for its reply to be read, to go on with it. If the longest wait
 // is more than a certain part of its time, that time says more about the gateway than about the backend.
 const (
-	latencyShare = 2
-	timeoutShare = 8
+	latencyShare = 1. / 2
+	timeoutShare = 1. / 8
 )
 
-// delayed reports whether the gateway itself has delayed the call by a large share of its time, one in so many parts of it.
-func (c *call) delayed(parts time.Duration) bool {
-	return c.delay != nil && c.delay(c.start) > time.Since(c.start)/parts
+// ownDelay is the longest of these waits, as a share of the time of the call.
+func (c *call) ownDelay() float64 {
+	if c.delay == nil {
+		return 0
+	}
+
+	if wait := c.delay(c.start); wait > 0 {
+		return float64(wait) / float64(max(time.Since(c.start), 1))
+	}
+
+	return 0
 }
 
 // countsForLatency reports whether a call with this result shows how long calls take: a reply does, or a timeout. A backend that is

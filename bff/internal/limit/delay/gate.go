@@ -55,6 +55,9 @@ type Measurement struct {
 
 const priorities = 3
 
+// notable is the part of the target above which a delay is remembered. Less is nothing unusual.
+const notable = 5
+
 // every is how often the delay is measured. A measurement takes a few microseconds.
 const every = 10 * time.Millisecond
 
@@ -95,7 +98,7 @@ func (g *Gate) Run(ctx context.Context) {
 func (g *Gate) update(now time.Time, m Measurement) {
 	g.current.Store(int64(m.Waited))
 
-	if m.Waited > g.target {
+	if m.Waited > g.target/notable {
 		g.history.add(now, m.Waited)
 	}
 
@@ -121,7 +124,7 @@ func (g *Gate) update(now time.Time, m Measurement) {
 // Current is the last delay.
 func (g *Gate) Current() time.Duration { return time.Duration(g.current.Load()) }
 
-// Longest is the longest delay since a time that was above the target, as far back as it is known, which is about 25 seconds.
+// Longest is the longest delay since a time, as far back as it is known, which is about 25 seconds. It is zero if none was notable.
 func (g *Gate) Longest(since time.Time) time.Duration { return g.history.longest(since, time.Now()) }
 
 // Refused is how many requests were refused.

@@ -24,6 +24,23 @@ var ErrOpen = errors.New("circuit breaker is open")
 // set. Otherwise a client could open the breaker for everybody by asking for replies within a microsecond.
 var ErrNotCounted = errors.New("not counted for the backend")
 
+// Late marks the result of a call that the gateway itself has delayed: how long it took, or that it timed out, says nothing about the
+// backend. The error may be nil.
+func Late(err error) error { return &lateError{err} }
+
+type lateError struct{ err error }
+
+// Error implements error.
+func (e *lateError) Error() string { return fmt.Sprintf("delayed by the gateway: %v", e.err) }
+
+// Unwrap returns the error of the call.
+func (e *lateError) Unwrap() error { return e.err }
+
+func isLate(err error) bool {
+	var late *lateError
+	return errors.As(err, &late)
+}
+
 // State of a breaker. Its String is "closed", "half-open" or "open".
 type State = gobreaker.State
 
@@ -128,6 +145,12 @@ func (b *Breaker) allow(timed bool) (done func(err error), err error) {
 
 	return func(err error) {
 		failed(err)
+
+		if isLate(err) {
+			slow(ErrNotCounted)
+			return
+		}
+
 		slow(b.speed(time.Since(start), health(err)))
 	}, nil
 }
@@ -146,6 +169,14 @@ func health(err error) error {
 
 	if errors.Is(err, ErrNotCounted) {
 		return err
+	}
+
+	if late := (*lateError)(nil); errors.As(err, &late) {
+		if status.Code(late.err) == codes.DeadlineExceeded {
+			return ErrNotCounted
+		}
+
+		return health(late.err)
 	}
 
 	switch status.Code(err) {
