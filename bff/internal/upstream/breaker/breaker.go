@@ -24,8 +24,8 @@ var ErrOpen = errors.New("circuit breaker is open")
 // set. Otherwise a client could open the breaker for everybody by asking for replies within a microsecond.
 var ErrNotCounted = errors.New("not counted for the backend")
 
-// Late marks the result of a call that the gateway itself has delayed: how long it took, or that it timed out, says nothing about the
-// backend. The error may be nil.
+// Late marks the result of a call that the gateway itself has delayed: how long it took, or that it timed out, says nothing about
+// the backend. The error may be nil.
 func Late(err error) error { return &lateError{err} }
 
 type lateError struct{ err error }
