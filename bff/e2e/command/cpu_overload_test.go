@@ -94,6 +94,8 @@ func (f *flood) count(responses *bufio.Reader) error {
 		return err
 	}
 
+	defer res.Body.Close()
+
 	if _, err := io.Copy(io.Discard, res.Body); err != nil {
 		return err
 	}
@@ -154,13 +156,8 @@ func TestOverloadOfTheCPU(t *testing.T) {
 		t.Errorf("the breaker is %v", got)
 	}
 
-	log := p.stderr.String()
-	if strings.Contains(log, "circuit breaker changed") {
+	if strings.Contains(p.stderr.String(), "circuit breaker changed") {
 		t.Error("a breaker has opened")
-	}
-
-	if got := strings.Count(log, `"msg":"overloaded: requests are refused`); got < 1 {
-		t.Errorf("the overload is logged %d times", got)
 	}
 
 	t.Logf("served %d, refused %d", f.served.Load(), f.refused.Load())
