@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/edge"
 )
 
 // adminGrace bounds what is still being read from the admin listener at the end.
@@ -141,6 +142,7 @@ func (g *Gateway) publicServer() *http.Server {
 	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		return g.clients.Context(g.connections.Context(ctx, conn))
 	}
+	s.WriteTimeout = edge.WriteTimeout(g.compiled.config.Server.RequestTimeout)
 	s.HTTP2 = &http.HTTP2Config{
 		MaxConcurrentStreams: g.compiled.config.Server.MaxStreamsPerConnection, WriteByteTimeout: writeByteTimeout,
 	}

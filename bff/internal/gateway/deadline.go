@@ -48,7 +48,7 @@ func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Hand
 
 			// Or grpc-gateway would start another timer for it.
 			delete(r.Header, headerGRPCTimeout)
-			limitConnection(end, w, r, rec)
+			limitConnection(end, w, r, reserved)
 
 			if reserved {
 				end, rec.Reserved = end.Add(-reqinfo.Reserve(time.Until(end))), true
@@ -66,21 +66,31 @@ func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Hand
 	}
 }
 
-// limitConnection sets until when the client may send its request and read the response. A request without a body has been sent,
-// and the edge may have set the same end of writing already.
-func limitConnection(end time.Time, w http.ResponseWriter, r *http.Request, rec *reqinfo.Record) {
-	// Neither is supported by every writer; a test's recorder needs no deadline.
-	conn := http.NewResponseController(w)
+// limitConnection sets until when the client may send its request and read the response. A request without a body has been sent. The
+// edge has set an end of writing already; an earlier one for a single message is set when that turns out to be large (messageWriter),
+// because most are small, and setting it costs.
+func limitConnection(end time.Time, w http.ResponseWriter, r *http.Request, single bool) {
+	rec := reqinfo.From(r.Context())
 
 	if r.Body != http.NoBody {
-		_ = conn.SetReadDeadline(end.Add(readGrace))
+		// Not every writer supports it; a test's recorder needs no deadline.
+		_ = http.NewResponseController(w).SetReadDeadline(end.Add(readGrace))
 	}
 
-	if by := end.Add(writeGrace); !by.Equal(rec.WriteBy) {
-		rec.WriteBy = by
-		_ = conn.SetWriteDeadline(by)
+	by := end.Add(writeGrace)
+	if by.Equal(rec.WriteBy) {
+		return
+	}
+
+	later := single && by.Before(rec.WriteBy)
+
+	if rec.WriteBy = by; !later {
+		writeBy(w, by)
 	}
 }
+
+// writeBy sets until when the client may read the response.
+func writeBy(w http.ResponseWriter, end time.Time) { _ = http.NewResponseController(w).SetWriteDeadline(end) }
 
 // longest is the longest timeout that a client can ask for: a longer one is this.
 const longest = 24 * time.Hour

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // Once, a route with a timeout over a day was cut to one, as if the client had asked for that.
@@ -33,6 +34,63 @@ func TestDeadlineOfALongRoute(t *testing.T) {
 			}
 		}
 	})
+}
+
+// limited is a writer that remembers its last write deadline.
+type limited struct {
+	*httptest.ResponseRecorder
+
+	by time.Time
+}
+
+func (l *limited) SetWriteDeadline(by time.Time) error {
+	l.by = by
+
+	return nil
+}
+
+// Setting a deadline costs, and the server has set one already.
+func TestEarlierEndOfWritingIsSetForLargeMessages(t *testing.T) {
+	t.Parallel()
+
+	start := time.Now()
+	byServer := start.Add(time.Minute)
+	byRoute := start.Add(time.Second + writeGrace)
+
+	for _, tt := range []struct {
+		name    string
+		size    int
+		timeout time.Duration
+		single  bool
+		want    time.Time
+	}{
+		{"small", response.Unblocking, time.Second, true, time.Time{}},
+		{"large", response.Unblocking + 1, time.Second, true, byRoute},
+		{"stream", 1, time.Second, false, byRoute},
+		{"later", 1, time.Hour, true, start.Add(time.Hour + writeGrace)},
+		{"the_same", 1, time.Minute - writeGrace, true, time.Time{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			rec := &reqinfo.Record{Start: start, WriteBy: byServer}
+			r := httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/", http.NoBody)
+			w := &limited{ResponseRecorder: httptest.NewRecorder()}
+
+			deadline(tt.timeout, tt.single)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				m := &messageWriter{rec: reqinfo.From(r.Context())}
+				m.Writer = response.New(w, r, m)
+
+				if _, err := m.Write(make([]byte, tt.size)); err != nil {
+					t.Error(err)
+				}
+			})).ServeHTTP(w, r)
+
+			if !w.by.Equal(tt.want) {
+				t.Errorf("got %s, want %s", w.by, tt.want)
+			}
+		})
+	}
 }
 
 func TestRequestedTimeouts(t *testing.T) {

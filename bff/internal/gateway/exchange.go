@@ -108,7 +108,7 @@ func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 			defer x.release()
 
 			if !r.ServerStream {
-				x.message.success = success
+				x.message.success, x.message.rec = success, reqinfo.From(x.Context)
 				x.message.Writer = response.New(w, req, &x.message)
 				x.w = &x.message
 			}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
@@ -12,6 +13,7 @@ import (
 type messageWriter struct {
 	response.Writer
 
+	rec *reqinfo.Record
 	// success replaces 200. Zero: it does not.
 	success int
 	// empty reports that the response has no body, whatever is written.
@@ -46,6 +48,10 @@ func (m *messageWriter) Write(p []byte) (int, error) {
 
 	if m.empty {
 		return len(p), nil
+	}
+
+	if len(p) > response.Unblocking {
+		writeBy(m.ResponseWriter, m.rec.WriteBy)
 	}
 
 	defer response.Hold(m.ResponseWriter, len(p))()
