@@ -10,8 +10,8 @@ import (
 // writeGrace is how long after the deadline a response may still be written.
 const writeGrace = 5 * time.Second
 
-// WriteTimeout is that of a server (http.Server) whose requests may take so long. With it, Deadlines need not set the end of writing
-// for each request, which costs more. Zero: no bound.
+// WriteTimeout is that of a server (http.Server) whose requests may take so long. With it, Deadlines need not set the end of
+// writing for each request, which costs more. Zero: no bound.
 func WriteTimeout(request time.Duration) time.Duration {
 	if request == 0 {
 		return 0

@@ -66,9 +66,9 @@ func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Hand
 	}
 }
 
-// limitConnection sets until when the client may send its request and read the response. A request without a body has been sent. The
-// edge has set an end of writing already; an earlier one for a single message is set when that turns out to be large (messageWriter),
-// because most are small, and setting it costs.
+// limitConnection sets until when the client may send its request and read the response. A request without a body has been sent.
+// The edge has set an end of writing already; an earlier one for a single message is set when that turns out to be large
+// (messageWriter), because most are small, and setting it costs.
 func limitConnection(end time.Time, w http.ResponseWriter, r *http.Request, single bool) {
 	rec := reqinfo.From(r.Context())
 
@@ -90,7 +90,9 @@ func limitConnection(end time.Time, w http.ResponseWriter, r *http.Request, sing
 }
 
 // writeBy sets until when the client may read the response.
-func writeBy(w http.ResponseWriter, end time.Time) { _ = http.NewResponseController(w).SetWriteDeadline(end) }
+func writeBy(w http.ResponseWriter, end time.Time) {
+	_ = http.NewResponseController(w).SetWriteDeadline(end)
+}
 
 // longest is the longest timeout that a client can ask for: a longer one is this.
 const longest = 24 * time.Hour
