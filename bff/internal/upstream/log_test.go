@@ -17,7 +17,7 @@ import (
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
-// lines are what was logged.
+// lines are what was logged. They are safe for concurrent use.
 type lines struct {
 	// more has room for one.
 	more chan struct{}
@@ -38,12 +38,16 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// count returns how many lines have a part.
-func (l *lines) count(part string) int {
+func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	return strings.Count(l.text.String(), part)
+	return l.text.String()
+}
+
+// count returns how many lines have a part.
+func (l *lines) count(part string) int {
+	return strings.Count(l.String(), part)
 }
 
 func (l *lines) await(tb testing.TB, part string) {
