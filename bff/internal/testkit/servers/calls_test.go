@@ -69,7 +69,7 @@ func unary(t *testing.T, g *gateway, p peer) {
 		}
 
 		event := p.Await(t, "begin", c.id)
-		if event.Left <= 0 || event.Left > time.Minute.Milliseconds() {
+		if event.Left <= 0 || event.Left > timeout.Milliseconds() {
 			t.Errorf("%s: its deadline is in %d ms", target, event.Left)
 		}
 

@@ -44,6 +44,9 @@ type gateway struct {
 	calls  atomic.Int64
 }
 
+// timeout is that of every call, of streams as well, which are open for as long as a test takes.
+const timeout = 5 * time.Minute
+
 // startGateway serves every.v1.EveryService and, because it has methods without side effects, user.v1.UserService.
 func startGateway(t *testing.T, upstream config.Upstream) *gateway {
 	t.Helper()
@@ -65,7 +68,7 @@ func startGateway(t *testing.T, upstream config.Upstream) *gateway {
 		Upstreams: map[string]config.Upstream{"every": upstream, "user": upstream},
 		Headers:   config.Headers{Request: []string{"X-Do", "X-Call", "X-Text", "X-Tag-Bin"}, Response: []string{"X-Tag-Bin"}},
 		Limits:    config.Limits{Client: config.Rate{Requests: 1e6, Burst: 1e6}},
-		Policies:  []config.Policy{{Selector: "*", Set: object{"rate_limits": []any{object{"requests": 1e6}}, "timeout": "50s"}}},
+		Policies:  []config.Policy{{Selector: "*", Set: object{"rate_limits": []any{object{"requests": 1e6}}, "timeout": fmt.Sprintf("%ds", int(timeout.Seconds()))}}},
 	}
 	g := &gateway{token: token, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 400}}, logs: &lines{}}
 
@@ -246,7 +249,7 @@ func (g *gateway) open(t *testing.T, c call) *bufio.Reader {
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
 
-	for deadline := time.Now().Add(time.Minute); !so(); {
+	for deadline := time.Now().Add(2 * time.Minute); !so(); {
 		if t.Failed() || time.Now().After(deadline) {
 			t.Fatalf("not so: %s", what)
 		}
@@ -338,7 +341,9 @@ func peers() map[string]func(*testing.T, servers.Config) peer {
 func upstream(addresses ...string) config.Upstream {
 	return config.Upstream{
 		Addresses: addresses,
-		// Other packages test what the gateway does when there are too many calls.
+		// Other packages test what the gateway does when there are too many calls, or when a backend is slow to reply to probes, as all
+		// are on a busy machine.
 		Concurrency: config.Concurrency{Disabled: true},
+		Probe:       config.Probe{Timeout: time.Minute},
 	}
 }

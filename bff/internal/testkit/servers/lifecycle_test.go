@@ -5,18 +5,26 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/testkit/servers"
 )
 
+const workers = 8
+
 // load sends requests, several at a time, until enough has happened, and then fails the test if one of them was not answered with 200.
 func load(t *testing.T, g *gateway, target string, enough func()) {
 	t.Helper()
+	loadAll(t, slices.Repeat([]*gateway{g}, workers), target, enough)
+}
 
-	const workers = 8
+// loadAll is load with a worker for each element.
+func loadAll(t *testing.T, gateways []*gateway, target string, enough func()) {
+	t.Helper()
 
 	var (
 		all    sync.WaitGroup
@@ -27,7 +35,7 @@ func load(t *testing.T, g *gateway, target string, enough func()) {
 
 	ctx, stop := context.WithCancel(t.Context())
 
-	for range workers {
+	for _, g := range gateways {
 		all.Go(func() {
 			for ctx.Err() == nil {
 				var body io.Reader
@@ -308,19 +316,23 @@ func TestHealthIsAskedForAgain(t *testing.T) {
 
 	const watch = "/grpc.health.v1.Health/Watch"
 
+	// A proxy that gets no header in that time replies with an error, and the backend is down, so the backend must be able to reply on a
+	// busy machine.
+	const idle = "4s"
+
 	for name, start := range map[string]func(t *testing.T, backend string) *servers.Proxy{
 		"nginx": func(t *testing.T, backend string) *servers.Proxy {
 			t.Helper()
 
 			return servers.Nginx(t, servers.ProxyConfig{Backend: backend, Lines: []string{
-				"location = " + watch + " { grpc_pass grpc://backend; grpc_read_timeout 200ms; }",
+				"location = " + watch + " { grpc_pass grpc://backend; grpc_read_timeout " + idle + "; }",
 			}})
 		},
 		"haproxy": func(t *testing.T, backend string) *servers.Proxy {
 			t.Helper()
 
 			return servers.HAProxy(t, servers.ProxyConfig{Backend: backend, Lines: []string{
-				"http-request set-timeout server 200ms if { path " + watch + " }",
+				"http-request set-timeout server " + idle + " if { path " + watch + " }",
 			}})
 		},
 	} {
@@ -328,9 +340,15 @@ func TestHealthIsAskedForAgain(t *testing.T) {
 			t.Parallel()
 
 			s := servers.Python(t, servers.Config{Health: servers.Serving})
-			g := startGateway(t, upstream(start(t, s.Address).Address))
+			address := start(t, s.Address).Address
 
-			load(t, g, postUnary, func() { watched(t, s, 10) })
+			// Each asks by itself.
+			gateways := make([]*gateway, workers)
+			for i := range gateways {
+				gateways[i] = startGateway(t, upstream(address))
+			}
+
+			loadAll(t, gateways, postUnary, func() { watched(t, s, 3*len(gateways)) })
 		})
 	}
 }
@@ -344,7 +362,10 @@ func TestFrozen(t *testing.T) {
 			t.Parallel()
 
 			frozen, other := start(t, servers.Config{}), start(t, servers.Config{})
-			g := startGateway(t, upstream(frozen.Address, other.Address))
+			u := upstream(frozen.Address, other.Address)
+			// Only probes find out. The other one replies in that time even on a busy machine.
+			u.Probe.Timeout = 5 * time.Second
+			g := startGateway(t, u)
 
 			load(t, g, getUser, func() {
 				eventually(t, "both are called", func() bool { return frozen.Calls() > 0 && other.Calls() > 0 })

@@ -14,7 +14,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/testkit/programs"
 )
 
-// ProxyConfig is how a proxy runs. Everything else has the default of the program or of its Debian package.
+// ProxyConfig is how a proxy runs. Everything else has the default of the program or of its Debian package, but for the timeouts: no
+// test may depend on how busy the machine is.
 type ProxyConfig struct {
 	// Backend is the address of a gRPC server without TLS.
 	Backend string
@@ -96,6 +97,13 @@ http {
 	uwsgi_temp_path {{.Dir}}/uwsgi;
 	scgi_temp_path {{.Dir}}/scgi;
 	client_max_body_size 64m;
+	client_header_timeout 15m;
+	client_body_timeout 15m;
+	send_timeout 15m;
+	keepalive_timeout 15m;
+	grpc_connect_timeout 1m;
+	grpc_read_timeout 15m;
+	grpc_send_timeout 15m;
 	upstream backend { server {{.Backend}}; keepalive 8; }
 	server {
 		listen unix:{{.Dir}}/ready;
@@ -129,9 +137,9 @@ func haproxy(tb testing.TB) proxyProgram {
 	const config = `
 defaults
 	mode http
-	timeout connect 5s
-	timeout client 1m
-	timeout server 1m
+	timeout connect 1m
+	timeout client 15m
+	timeout server 15m
 frontend ready
 	bind unix@{{.Dir}}/ready
 	http-request return status 204

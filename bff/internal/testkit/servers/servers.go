@@ -80,7 +80,7 @@ type Event struct {
 }
 
 // patience bounds every wait, generously, because the machine may be busy.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // events are those that a server has reported so far. It is safe for concurrent use.
 type events struct {
