@@ -289,7 +289,7 @@ func endpoints(addresses ...string) resolver.State {
 func call(tb testing.TB, client orderv1.OrderServiceClient) (string, error) {
 	tb.Helper()
 
-	ctx, cancel := context.WithTimeout(tb.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
 	defer cancel()
 
 	order, err := client.GetOrder(ctx, &orderv1.GetOrderRequest{})
@@ -315,7 +315,7 @@ func tally(tb testing.TB, client orderv1.OrderServiceClient, n int) map[string]i
 func eventually(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
 
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if holds() {
 			return
 		}

@@ -142,7 +142,7 @@ func TestProcessAmongThree(t *testing.T) {
 			calls.stop()
 			t.Logf("out after %s; %d of %d calls failed, the slowest took %s", took, len(calls.failed), calls.made, calls.slowest)
 
-			if len(calls.failed) > 5 || took > 5*time.Second {
+			if len(calls.failed) > 5 || took > 20*time.Second {
 				t.Errorf("%d calls failed, the address was out after %s: %v", len(calls.failed), took, calls.failed)
 			}
 
@@ -203,8 +203,8 @@ func TestStoppedProcessThatIsAloneIsGivenMoreTime(t *testing.T) {
 	})
 }
 
-// quick are probes that would notice anything soon.
-var quick = settings(config.Upstream{Probe: config.Probe{Interval: 20 * time.Millisecond, Timeout: 300 * time.Millisecond}})
+// quick are probes that would notice anything soon, but not that the machine is busy.
+var quick = settings(config.Upstream{Probe: config.Probe{Interval: 20 * time.Millisecond, Timeout: 1500 * time.Millisecond}})
 
 // checks is a health service that answers as the test says.
 type checks struct {
@@ -278,7 +278,7 @@ func TestWhatAnswersAtAllIsAlive(t *testing.T) {
 				}
 			}
 
-			time.Sleep(1500 * time.Millisecond)
+			time.Sleep(2 * quick.Probe.Timeout)
 
 			if got := seen.Reasons(); len(got) != 0 {
 				t.Errorf("observed %q", got)
