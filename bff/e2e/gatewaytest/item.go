@@ -88,7 +88,7 @@ func startItemServer(t *testing.T, change func(*config.Config), more ...bff.Opti
 
 	cfg := config.Config{
 		Auth:      config.Auth{Disabled: true},
-		Upstreams: map[string]config.Upstream{"item": {Addresses: []string{listener.Addr().String()}}},
+		Upstreams: map[string]config.Upstream{"item": Upstream(listener.Addr().String())},
 	}
 	if change != nil {
 		change(&cfg)

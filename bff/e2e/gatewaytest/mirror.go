@@ -321,7 +321,7 @@ func mirrorOf(
 
 	cfg := config.Config{
 		Auth:      config.Auth{Disabled: true},
-		Upstreams: map[string]config.Upstream{"every": {Addresses: []string{listener.Addr().String()}}},
+		Upstreams: map[string]config.Upstream{"every": Upstream(listener.Addr().String())},
 	}
 	if change != nil {
 		change(&cfg)

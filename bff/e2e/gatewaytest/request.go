@@ -131,7 +131,7 @@ func RPCs(calls []Call) []string {
 func Eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -37,6 +37,11 @@ type Site struct {
 	StopBackend func()
 }
 
+// Upstream has the address, with as much time for replies to probes as a busy machine may need.
+func Upstream(address string) config.Upstream {
+	return config.Upstream{Addresses: []string{address}, Probe: config.Probe{Timeout: time.Minute}}
+}
+
 // Start serves the product's services and the foreign ones. change may alter the configuration.
 func Start(t *testing.T, change func(*config.Config), opts ...bff.Option) *Site {
 	t.Helper()
@@ -59,12 +64,12 @@ func StartIn(ctx context.Context, t *testing.T, change func(*config.Config), opt
 		Auth: config.Auth{Issuers: []config.Issuer{{
 			Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience}, JWKSFile: issuer.JWKSFile(),
 		}}},
-		Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{s.Address}}},
+		Upstreams: map[string]config.Upstream{"shelf": Upstream(s.Address)},
 	}
 
 	for _, service := range gen.Services() {
 		if !service.Composite {
-			cfg.Upstreams[service.Upstream] = config.Upstream{Addresses: []string{s.Address}}
+			cfg.Upstreams[service.Upstream] = Upstream(s.Address)
 		}
 	}
 

@@ -104,7 +104,7 @@ func TestDeadlinesAreKept(t *testing.T) {
 			res := s.MustSend(t, client, gatewaytest.Request{Target: row.target, Header: row.header})
 
 			took := time.Since(start)
-			if res.Status != http.StatusGatewayTimeout || res.Problem(t)["code"] != "DEADLINE_EXCEEDED" || took < row.want*8/10 || took > row.want+2*time.Second {
+			if res.Status != http.StatusGatewayTimeout || res.Problem(t)["code"] != "DEADLINE_EXCEEDED" || took < row.want*8/10 || took > row.want+20*time.Second {
 				t.Errorf("%d after %s, want 504 after %s: %s", res.Status, took, row.want, res.Body)
 			}
 		})
@@ -117,14 +117,14 @@ func TestLegsShareTheDeadline(t *testing.T) {
 	t.Parallel()
 
 	const (
-		timeout = 10 * time.Second
+		timeout = 30 * time.Second
 		// Of the gateway and of the composite, each at least 20 ms.
 		least, most = 20 * time.Millisecond, 500 * time.Millisecond
 	)
 
 	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
 		gatewaytest.Unlimited(c)
-		gatewaytest.SetPolicy(c, "*", gatewaytest.Object{"timeout": "10s"})
+		gatewaytest.SetPolicy(c, "*", gatewaytest.Object{"timeout": "30s"})
 	})
 
 	b.FailWith(func(_ context.Context, rpc string) error {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
@@ -183,14 +182,16 @@ func TestIdempotencyKeysAreOfAWholeRequest(t *testing.T) {
 func TestIdempotencyUnderWay(t *testing.T) {
 	t.Parallel()
 
-	s := gatewaytest.Start(t, nil)
+	s := gatewaytest.Start(t, func(c *config.Config) {
+		gatewaytest.SetPolicy(c, "order.v1.OrderService.CreateOrder", gatewaytest.Object{"timeout": "120s"})
+	})
 	s.Hold = make(chan struct{})
 
 	header := s.As(t, "alice")
 	header.Set("Idempotency-Key", "k1")
 	header.Set("Content-Type", "application/json")
 
-	ctx, leave := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/v1/orders", strings.NewReader(gatewaytest.AnOrder))
@@ -199,9 +200,21 @@ func TestIdempotencyUnderWay(t *testing.T) {
 	}
 
 	req.Header = header
+	left := make(chan error, 1)
 
-	if res, err := http.DefaultClient.Do(req); err == nil {
-		res.Body.Close()
+	go func() {
+		res, err := http.DefaultClient.Do(req)
+		if err == nil {
+			res.Body.Close()
+		}
+
+		left <- err
+	}()
+
+	gatewaytest.Eventually(t, "the call", func() bool { return s.Count() == 1 })
+	leave()
+
+	if err := <-left; err == nil {
 		t.Error("the client did not leave")
 	}
 

@@ -36,7 +36,7 @@ func patient(c *config.Config) {
 // waiting matches what a goroutine does that waits for a shared call, in a profile of all goroutines.
 var waiting = regexp.MustCompile(`(?m)^(\d+) @ .*\n(?:#.*\n)*?#.*/cache\.\(\*lookup\)\.wait\+`)
 
-// waitingLegs is how many legs wait for a call.
+// waitingLegs is how many legs or requests wait for a call that they may share.
 func waitingLegs(t *testing.T) int {
 	t.Helper()
 
@@ -59,7 +59,7 @@ func waitingLegs(t *testing.T) int {
 	return n
 }
 
-// awaitLegs returns when so many legs wait for a call.
+// awaitLegs returns when so many legs or requests wait for a call.
 func awaitLegs(t *testing.T, want int) {
 	t.Helper()
 

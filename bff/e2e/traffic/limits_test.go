@@ -170,7 +170,7 @@ func TestRateLimitsWhileRedisIsGone(t *testing.T) {
 
 	server := redistest.Start(t)
 	twins, b := gatewaytest.StartTwins(t, func(c *config.Config) {
-		c.Redis = config.Redis{URL: server.URL(), Timeout: 500 * time.Millisecond}
+		c.Redis = config.Redis{URL: server.URL(), Timeout: 5 * time.Second}
 		limited(c, getUser, hourly(tokens, nil))
 		limited(c, listOrders, hourly(tokens, gatewaytest.Object{"closed_on_outage": true}))
 	})
@@ -196,7 +196,7 @@ func TestRateLimitsWhileRedisIsGone(t *testing.T) {
 			t.Errorf("gateway %d, closed: %d %v %s", i, res.Status, res.Header, res.Body)
 		}
 
-		if took := time.Since(start); b.Count() != 0 || took > 5*time.Second {
+		if took := time.Since(start); b.Count() != 0 || took > 20*time.Second {
 			t.Errorf("gateway %d called the backend %d times in %s", i, b.Count(), took)
 		}
 	}
@@ -330,11 +330,13 @@ func TestLimitsByKeyAndTenant(t *testing.T) {
 func TestRequestsWhileRedisHangs(t *testing.T) {
 	t.Parallel()
 
-	const timeout = 300 * time.Millisecond
+	// Longer than a request without Redis takes on a busy machine.
+	const timeout = time.Second
 
 	server := redistest.Start(t)
 	s, _ := gatewaytest.StartFlaky(t, func(c *config.Config) {
 		c.Redis = config.Redis{URL: server.URL(), Timeout: timeout}
+		gatewaytest.SetPolicy(c, "*", gatewaytest.Object{"timeout": "60s"})
 		limited(c, getUser, hourly(1000, nil))
 	})
 	header := s.As(t, "alice")

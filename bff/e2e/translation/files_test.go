@@ -160,7 +160,7 @@ func TestUploadsThatBreakOff(t *testing.T) {
 
 		select {
 		case <-m.Ended:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Errorf("%s: the backend took it for complete, or waits", name)
 		}
 	}
