@@ -77,7 +77,7 @@ func count(tb testing.TB, h http.Handler, status int) int {
 func eventually(tb testing.TB, what string, is func() bool) {
 	tb.Helper()
 
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			tb.Fatalf("%s: never", what)
 		}
@@ -162,7 +162,7 @@ func TestRefusalDuringOutageIsAProblem(t *testing.T) {
 func TestFrozenRedisDelaysADecisionByItsTimeoutAtMost(t *testing.T) {
 	t.Parallel()
 
-	const timeout = 100 * time.Millisecond
+	const timeout = 500 * time.Millisecond
 
 	server := redistest.Start(t)
 	g := join(t, redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: timeout}, OpenFor: 500 * time.Millisecond})

@@ -42,9 +42,9 @@ func busy(tb testing.TB, client *redis.Client, many int, seconds string) []error
 func TestCommandsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 
-	client := open(t, redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: 5 * time.Second}.WithDefaults()})
+	client := open(t, redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: 10 * time.Second}.WithDefaults()})
 
-	if err := errors.Join(busy(t, client, 32*runtime.GOMAXPROCS(0), "2")...); err != nil || client.State() != redis.StateClosed {
+	if err := errors.Join(busy(t, client, 32*runtime.GOMAXPROCS(0), "4")...); err != nil || client.State() != redis.StateClosed {
 		t.Errorf("the breaker is %s, %v", client.State(), err)
 	}
 }
@@ -53,10 +53,10 @@ func TestCommandsDoNotWaitForEachOther(t *testing.T) {
 func TestExhaustedPoolDoesNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 
-	client := open(t, redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL() + "?pool_size=1", Timeout: time.Second}.WithDefaults(), OpenFor: time.Minute})
+	client := open(t, redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL() + "?pool_size=1", Timeout: 4 * time.Second}.WithDefaults(), OpenFor: time.Minute})
 	waited := 0
 
-	for _, err := range busy(t, client, 40, "0.4") {
+	for _, err := range busy(t, client, 40, "1.6") {
 		if err == nil {
 			continue
 		}

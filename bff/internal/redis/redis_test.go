@@ -19,7 +19,7 @@ import (
 )
 
 // slack is for a busy machine.
-const slack = 2 * time.Second
+const slack = 10 * time.Second
 
 func open(tb testing.TB, cfg redis.Config) *redis.Client {
 	tb.Helper()
@@ -47,7 +47,7 @@ func openObserved(tb testing.TB, cfg redis.Config, observer redis.Observer) *red
 func eventually(tb testing.TB, what string, is func() bool) {
 	tb.Helper()
 
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			tb.Fatalf("%s: never", what)
 		}
@@ -193,7 +193,7 @@ func TestUnreachableRedisOpensTheBreakerAndItsReturnClosesIt(t *testing.T) {
 func TestFrozenRedisCostsNoMoreThanTheTimeoutAndThenNothing(t *testing.T) {
 	t.Parallel()
 
-	const timeout = 100 * time.Millisecond
+	const timeout = 500 * time.Millisecond
 
 	for _, kind := range []string{"connected", "unconnected"} {
 		t.Run(kind, func(t *testing.T) {
