@@ -110,7 +110,7 @@ func take(t *testing.T, attempts <-chan attempt, n int) []attempt {
 		select {
 		case a := <-attempts:
 			got = append(got, a)
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("only these attempts: %v", got)
 		}
 	}

@@ -86,7 +86,7 @@ func dial(t *testing.T, addresses ...string) userv1.UserServiceClient {
 func get(t *testing.T, client userv1.UserServiceClient) codes.Code {
 	t.Helper()
 
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
 	_, err := client.GetUser(ctx, &userv1.GetUserRequest{})

@@ -56,7 +56,7 @@ func fetching(url string, interval time.Duration) config.Issuer {
 func eventually(tb testing.TB, what string, condition func() bool) {
 	tb.Helper()
 
-	const patience, pause = 10 * time.Second, 5 * time.Millisecond
+	const patience, pause = time.Minute, 5 * time.Millisecond
 
 	for deadline := time.Now().Add(patience); !condition(); time.Sleep(pause) {
 		if time.Now().After(deadline) {
@@ -269,13 +269,20 @@ func TestRefreshEndsWithItsContext(t *testing.T) {
 	cancel()
 	a.Wait()
 
-	begin := time.Now()
+	// The quickest of some counts, since the machine may be busy.
+	quickest := time.Hour
 
-	if got := call(t, url, "Bearer "+s.Token(t, authtest.Object{"kid": "new"}, nil)); got.status != http.StatusServiceUnavailable {
-		t.Errorf("answer = %+v", got)
+	for range 5 {
+		begin := time.Now()
+
+		if got := call(t, url, "Bearer "+s.Token(t, authtest.Object{"kid": "new"}, nil)); got.status != http.StatusServiceUnavailable {
+			t.Errorf("answer = %+v", got)
+		}
+
+		quickest = min(quickest, time.Since(begin))
 	}
 
-	if took := time.Since(begin); took > time.Second {
-		t.Errorf("a request waited %s for a fetch that cannot come", took)
+	if quickest > time.Second {
+		t.Errorf("requests waited %s for a fetch that cannot come", quickest)
 	}
 }

@@ -53,7 +53,7 @@ func (l *lines) count(part string) int {
 func (l *lines) await(tb testing.TB, part string) {
 	tb.Helper()
 
-	late := time.After(30 * time.Second)
+	late := time.After(time.Minute)
 
 	for l.count(part) == 0 {
 		select {

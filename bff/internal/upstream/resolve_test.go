@@ -45,7 +45,7 @@ func spread(tb testing.TB, orders orderv1.OrderServiceClient) []string {
 	by := map[string]bool{}
 
 	for range 12 {
-		ctx, cancel := context.WithTimeout(tb.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
 		order, _ := orders.GetOrder(ctx, &orderv1.GetOrderRequest{})
 
 		cancel()
@@ -62,7 +62,7 @@ func becomes(tb testing.TB, orders orderv1.OrderServiceClient, want ...string) {
 
 	var got []string
 
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if got = spread(tb, orders); slices.Equal(got, want) {
 			return
 		}

@@ -28,7 +28,7 @@ func gone(watching) error { return status.Error(codes.Unavailable, "gone") }
 func eventually(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
 
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if holds() {
 			return
 		}

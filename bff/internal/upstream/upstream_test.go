@@ -147,7 +147,7 @@ func TestCallsGoToEachAddressInTurn(t *testing.T) {
 func bounded(tb testing.TB) context.Context {
 	tb.Helper()
 
-	ctx, cancel := context.WithTimeout(tb.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
 	tb.Cleanup(cancel)
 
 	return ctx
