@@ -171,6 +171,12 @@ func Unlimited(c *config.Config) {
 	SetPolicy(c, "*", Object{"rate_limits": []any{Object{"requests": 1e6}}})
 }
 
+// Patient gives requests and their calls all the time that a busy machine may need, and makes no second call beside a slow one.
+func Patient(c *config.Config) {
+	SetPolicy(c, "*", Object{"timeout": "120s"})
+	SetPolicy(c, "profile.v1.ProfileService.GetProfile", Object{"retry": Object{"max_attempts": 1}})
+}
+
 // StartFlaky serves the product over a troubled backend. The rate limits are the schema's unless change lifts them.
 func StartFlaky(t *testing.T, change func(*config.Config), opts ...bff.Option) (*Site, *FlakyBackend) {
 	t.Helper()

@@ -26,11 +26,10 @@ const (
 // legRPCs are what a dashboard calls.
 var legRPCs = []string{gatewaytest.RPCGetUser, gatewaytest.RPCListOrders, gatewaytest.RPCGetProfile}
 
-// patient gives pages and their legs all the time that a slow machine may need, and makes no second call beside a slow one.
+// patient is gatewaytest.Patient for tests that send a lot.
 func patient(c *config.Config) {
 	gatewaytest.Unlimited(c)
-	gatewaytest.SetPolicy(c, "*", gatewaytest.Object{"timeout": "120s"})
-	gatewaytest.SetPolicy(c, getProfile, gatewaytest.Object{"retry": gatewaytest.Object{"max_attempts": 1}})
+	gatewaytest.Patient(c)
 }
 
 // waiting matches what a goroutine does that waits for a shared call, in a profile of all goroutines.

@@ -219,7 +219,7 @@ func TestDailyQuota(t *testing.T) {
 
 	server := redistest.Start(t)
 	twins, _ := gatewaytest.StartTwins(t, func(c *config.Config) {
-		c.Redis = config.Redis{URL: server.URL(), Timeout: 2 * time.Second}
+		c.Redis = config.Redis{URL: server.URL(), Timeout: 10 * time.Second}
 		limited(c, getUser, gatewaytest.Object{"requests": quota, "daily": true})
 	})
 	header := twins[0].As(t, "alice")

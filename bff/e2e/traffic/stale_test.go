@@ -27,8 +27,8 @@ func TestWritesAreSeenAtTheOtherGateway(t *testing.T) {
 
 	server := redistest.Start(t)
 	twins, b := gatewaytest.StartTwins(t, func(c *config.Config) {
-		c.Redis = config.Redis{URL: server.URL(), Timeout: 2 * time.Second}
-		gatewaytest.Unlimited(c)
+		c.Redis = config.Redis{URL: server.URL(), Timeout: 10 * time.Second}
+		patient(c)
 	})
 	header, client := twins[0].As(t, "alice"), gatewaytest.PlainClient(t)
 	// Before gateways there is something that gives them one name.
@@ -152,7 +152,7 @@ func TestErrorsAndPartialAnswersAreNotKept(t *testing.T) {
 	t.Parallel()
 
 	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
-		gatewaytest.Unlimited(c)
+		patient(c)
 
 		kept := gatewaytest.Object{"cache": gatewaytest.Object{"ttl": "600s"}}
 		gatewaytest.SetPolicy(c, "dashboard.v1.DashboardService.GetMyDashboard", kept)
@@ -338,9 +338,7 @@ func TestCacheCanBeTurnedOff(t *testing.T) {
 	t.Parallel()
 
 	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
-		gatewaytest.Unlimited(c)
-		// Calls are counted: there are none that a hedge makes.
-		gatewaytest.SetPolicy(c, getProfile, gatewaytest.Object{"retry": gatewaytest.Object{"max_attempts": 1}})
+		patient(c)
 
 		c.Cache.Disabled = true
 	})
