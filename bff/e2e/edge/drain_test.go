@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -125,7 +126,7 @@ func (l *load) stop() {
 func TestRollingRestartFailsNoRequest(t *testing.T) {
 	// Not in parallel: it looks at what can be done in real time.
 	start := func() *running {
-		return runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.DrainDelay = time.Second })
+		return runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.DrainDelay = 4 * time.Second })
 	}
 
 	leaving := start()
@@ -138,7 +139,7 @@ func TestRollingRestartFailsNoRequest(t *testing.T) {
 
 	select {
 	case <-leaving.ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("it does not end")
 	}
 
@@ -159,7 +160,9 @@ func TestDrainAnswersWhatItAccepted(t *testing.T) {
 	l := make(listening, 1)
 	s := gatewaytest.Start(t, onLoopback(func(c *config.Config) {
 		c.Auth = config.Auth{Disabled: true}
-		c.Server.DrainDelay = 1500 * time.Millisecond
+		c.Server.DrainDelay = 5 * time.Second
+
+		gatewaytest.SetPolicy(c, "*", gatewaytest.Object{"timeout": "120s"})
 	}), l.option())
 	s.Hold = make(chan struct{})
 	r := run(t, s, l)
@@ -182,7 +185,14 @@ func TestDrainAnswersWhatItAccepted(t *testing.T) {
 	send()
 	gatewaytest.Eventually(t, "requests meanwhile", func() bool { return s.Count() == 2*clients })
 
-	time.Sleep(1600 * time.Millisecond)
+	gatewaytest.Eventually(t, "connections being refused", func() bool {
+		conn, err := net.Dial("tcp", r.address)
+		if err == nil {
+			_ = conn.Close()
+		}
+
+		return err != nil
+	})
 
 	select {
 	case <-r.ended:
@@ -192,10 +202,6 @@ func TestDrainAnswersWhatItAccepted(t *testing.T) {
 
 	if got := r.ready(); got != http.StatusServiceUnavailable {
 		t.Errorf("with requests under way, operators get %d", got)
-	}
-
-	if err := fetch(clientOf(t, 1), r.url("/v1/users/alice"), nil); err == nil {
-		t.Error("it still accepts connections")
 	}
 
 	close(s.Hold)
@@ -217,7 +223,7 @@ func TestDrainAnswersWhatItAccepted(t *testing.T) {
 func TestDrainClosesConnectionsByTheirAnswers(t *testing.T) {
 	t.Parallel()
 
-	r := runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.DrainDelay = 2 * time.Second })
+	r := runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.DrainDelay = 8 * time.Second })
 
 	old, old2 := clientOf(t, 1), dialHTTP2(t, r)
 	if err := fetch(old, r.url("/v1/every"), nil); err != nil {
@@ -247,7 +253,7 @@ func TestDrainClosesConnectionsByTheirAnswers(t *testing.T) {
 
 	select {
 	case <-old2.goAway:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("HTTP/2 is not told to go away")
 	}
 }

@@ -205,7 +205,7 @@ func TestRapidResetsCostBackendsLittle(t *testing.T) {
 			select {
 			case <-c.goAway:
 			case <-c.gone:
-			case <-time.After(10 * time.Second):
+			case <-time.After(time.Minute):
 				t.Error("the connection goes on")
 			}
 
@@ -259,8 +259,8 @@ func TestOpenBodyOfLengthZero(t *testing.T) {
 
 		_ = c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.header.Bytes(), EndHeaders: true})
 
-		// The answer comes after the timeout and the grace for reading, long before that for writing is over.
-		_ = conn.SetReadDeadline(time.Now().Add(timeout + 3*time.Second))
+		// The answer comes after the timeout and the grace for reading. Once that for writing is over, none can come.
+		_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 
 		for answered := false; !answered; {
 			frame, err := c.framer.ReadFrame()
