@@ -233,6 +233,8 @@ func TestFieldSelectionOfComposites(t *testing.T) {
 
 	s := gatewaytest.Start(t, func(c *config.Config) {
 		gatewaytest.Unlimited(c)
+		gatewaytest.Patient(c)
+
 		c.Cache.Disabled = true
 	})
 	alice := s.As(t, "alice")
@@ -382,6 +384,7 @@ func TestFieldSelectionOfCachedComposites(t *testing.T) {
 	t.Parallel()
 
 	s := gatewaytest.Start(t, func(c *config.Config) {
+		gatewaytest.Patient(c)
 		gatewaytest.SetPolicy(c, "dashboard.v1.*", gatewaytest.Object{"cache": gatewaytest.Object{"ttl": "60s"}})
 	})
 	alice := s.As(t, "alice")
