@@ -2,6 +2,7 @@ package reqinfo
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -12,9 +13,21 @@ type Context struct {
 	Record
 
 	server context.Context //nolint:containedctx // It is a context itself.
-	// current is the context with the deadline. Nil: there is none. It points to limited, which is written before.
-	current atomic.Pointer[context.Context]
-	limited context.Context //nolint:containedctx // See above.
+	// current is the limit that is in force. Nil: there is none. It points to limit, which is written before.
+	current atomic.Pointer[limit]
+	limit   limit
+}
+
+// limit is a deadline. Its timer starts when anyone waits for it: a request that is served from a cache never does.
+type limit struct {
+	server   context.Context //nolint:containedctx // It is a part of a context.
+	deadline time.Time
+	// started is the context with the timer. Nil: there is none yet.
+	started atomic.Pointer[context.Context]
+
+	mu       sync.Mutex
+	canceled bool
+	cancel   context.CancelFunc
 }
 
 // Begin begins a request that has arrived then, with the context of its server.
@@ -22,22 +35,32 @@ func (c *Context) Begin(server context.Context, start time.Time) {
 	c.server, c.Start = server, start
 }
 
-func (c *Context) now() context.Context {
-	if current := c.current.Load(); current != nil {
-		return *current
+// Deadline implements context.Context.
+func (c *Context) Deadline() (deadline time.Time, ok bool) {
+	if l := c.current.Load(); l != nil {
+		return l.deadline, true
 	}
 
-	return c.server
+	return c.server.Deadline()
 }
 
-// Deadline implements context.Context.
-func (c *Context) Deadline() (deadline time.Time, ok bool) { return c.now().Deadline() }
-
 // Done implements context.Context.
-func (c *Context) Done() <-chan struct{} { return c.now().Done() }
+func (c *Context) Done() <-chan struct{} {
+	if l := c.current.Load(); l != nil {
+		return l.start().Done()
+	}
+
+	return c.server.Done()
+}
 
 // Err implements context.Context.
-func (c *Context) Err() error { return c.now().Err() }
+func (c *Context) Err() error {
+	if l := c.current.Load(); l != nil && !time.Now().Before(l.deadline) {
+		return l.start().Err()
+	}
+
+	return c.now().Err()
+}
 
 // Value implements context.Context.
 func (c *Context) Value(key any) any {
@@ -48,20 +71,66 @@ func (c *Context) Value(key any) any {
 	return c.now().Value(key)
 }
 
+// now is the context with the timer, if it has started, or that of the server.
+func (c *Context) now() context.Context {
+	if l := c.current.Load(); l != nil {
+		if started := l.started.Load(); started != nil {
+			return *started
+		}
+	}
+
+	return c.server
+}
+
+// start returns the context with the timer.
+func (l *limit) start() context.Context {
+	if started := l.started.Load(); started != nil {
+		return *started
+	}
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	if started := l.started.Load(); started != nil {
+		return *started
+	}
+
+	ctx, cancel := context.WithDeadline(l.server, l.deadline)
+	if l.cancel = cancel; l.canceled {
+		cancel()
+	}
+
+	l.started.Store(&ctx)
+
+	return ctx
+}
+
+func (l *limit) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	if l.canceled = true; l.cancel != nil {
+		l.cancel()
+	}
+}
+
 // WithDeadline is context.WithDeadline for the context of a request. It returns the same context if nobody has derived one from it
 // and it has no deadline yet; after cancel it has none again. It must be called on the goroutine that serves the request.
 func WithDeadline(parent context.Context, deadline time.Time) (_ context.Context, cancel context.CancelFunc) {
 	c, ok := parent.(*Context)
-	if !ok || c.limited != nil {
+	if !ok || c.limit.server != nil {
 		return context.WithDeadline(parent, deadline)
 	}
 
-	limited, end := context.WithDeadline(c.server, deadline)
-	c.limited = limited
-	c.current.Store(&c.limited)
+	if earlier, ok := c.server.Deadline(); ok && earlier.Before(deadline) {
+		deadline = earlier
+	}
+
+	c.limit.server, c.limit.deadline = c.server, deadline
+	c.current.Store(&c.limit)
 
 	return c, func() {
 		c.current.Store(nil)
-		end()
+		c.limit.end()
 	}
 }

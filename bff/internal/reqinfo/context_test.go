@@ -81,6 +81,91 @@ func TestDeadlineOfARequest(t *testing.T) {
 	})
 }
 
+// A request that is served at once needs no timer, but its time may be over nevertheless.
+func TestDeadlineThatNobodyWaitsFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, end := begun(t)
+		defer end()
+
+		_, cancel := reqinfo.WithDeadline(c, time.Now().Add(time.Second))
+		defer cancel()
+
+		if err := c.Err(); err != nil {
+			t.Errorf("got %v", err)
+		}
+
+		time.Sleep(time.Second)
+
+		if err := c.Err(); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(context.Cause(c), err) {
+			t.Errorf("got %v because of %v", err, context.Cause(c))
+		}
+
+		select {
+		case <-c.Done():
+		default:
+			t.Error("it is not done")
+		}
+	})
+}
+
+func TestEarlierDeadlineOfTheServer(t *testing.T) {
+	t.Parallel()
+
+	at := time.Now().Add(time.Hour)
+
+	server, end := context.WithDeadline(t.Context(), at)
+	defer end()
+
+	c := &reqinfo.Context{}
+	c.Begin(server, time.Now())
+
+	_, cancel := reqinfo.WithDeadline(c, at.Add(time.Hour))
+	defer cancel()
+
+	if got, _ := c.Deadline(); !got.Equal(at) {
+		t.Errorf("got %s, want %s", got, at)
+	}
+}
+
+// The route is done, so that nobody waits any longer.
+func TestEndOfARouteEndsWhatWasDerived(t *testing.T) {
+	t.Parallel()
+
+	c, end := begun(t)
+	defer end()
+
+	_, cancel := reqinfo.WithDeadline(c, time.Now().Add(time.Hour))
+
+	derived, cancelDerived := context.WithCancel(c)
+	defer cancelDerived()
+
+	cancel()
+
+	if !errors.Is(derived.Err(), context.Canceled) || c.Err() != nil {
+		t.Errorf("got %v and %v", derived.Err(), c.Err())
+	}
+}
+
+func TestDeadlineCostsOneAllocation(t *testing.T) {
+	server, end := context.WithCancel(t.Context())
+	defer end()
+
+	at := time.Now().Add(time.Hour)
+
+	if n := testing.AllocsPerRun(100, func() {
+		c := &reqinfo.Context{}
+		c.Begin(server, at)
+
+		_, cancel := reqinfo.WithDeadline(c, at)
+		defer cancel()
+
+		_ = c.Err()
+	}); n > 2 { // And the context.
+		t.Errorf("%g allocations", n)
+	}
+}
+
 func TestServerEndsARequestWithADeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
