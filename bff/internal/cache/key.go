@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/portico-gateway/portico/bff/internal/digest"
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
@@ -91,36 +90,39 @@ func sortedNames[V any](names []string, m map[string]V) []string {
 	return names
 }
 
-// fetchHeader is what a fetch gets of the client's header: the fields that matter, and no other, so that no other can have an
-// effect. Conditions are evaluated for each client.
-func (rt *route) fetchHeader(header http.Header, f *request) http.Header {
-	out := make(http.Header, len(rt.fields))
-
+// setHeader sets what a fetch gets of the client's header: the fields that matter, and no other, so that no other can have an effect.
+// Conditions are evaluated for each client.
+func (f *request) setHeader(rt *route, header http.Header) {
 	// A field that a route also binds or forwards is passed on as the client sent it, by what follows.
-	set(out, headerAccept, rt.accepted(header[headerAccept]))
-	set(out, headerAcceptEncoding, acceptedCodings(header[headerAcceptEncoding]))
+	f.set(headerAccept, rt.accepted(header[headerAccept]))
+	f.set(headerAcceptEncoding, acceptedCodings(header[headerAcceptEncoding]))
 
 	if len(f.body) > 0 {
-		set(out, headerContentType, header[headerContentType])
+		f.set(headerContentType, header[headerContentType])
 	}
 
 	for _, name := range rt.fields {
-		set(out, name, header[name])
+		f.set(name, header[name])
 	}
 
 	for name, values := range f.forward {
 		if !reqinfo.IsTraceContext(name) {
-			out[http.CanonicalHeaderKey(name)] = values
+			f.set(http.CanonicalHeaderKey(name), values)
 		}
 	}
-
-	return out
 }
 
-func set(header http.Header, name string, values []string) {
-	if len(values) > 0 {
-		header[name] = values
+// set sets a field that has values. Most requests have none that matters.
+func (f *request) set(name string, values []string) {
+	if len(values) == 0 {
+		return
 	}
+
+	if f.header == nil {
+		f.header = http.Header{}
+	}
+
+	f.header[name] = values
 }
 
 // accepted is Accept, normalized by the route.
@@ -139,13 +141,11 @@ func (rt *route) accepted(values []string) []string {
 // acceptedCodings is Accept-Encoding, reduced to what makes a difference: the codings that the gateway has and the client prefers.
 // It may prefer none.
 func acceptedCodings(lines []string) []string {
-	preferred := httpfield.Codings(lines, "gzip", "zstd")
-	if len(preferred) == 0 {
-		return nil
-	}
-
-	return []string{strings.Join(preferred, ", ")}
+	return codingLines[httpfield.Codings(lines, "gzip", "zstd")]
 }
+
+// codingLines are those of gzip, zstd and both, which are never changed.
+var codingLines = [...][]string{nil, {"gzip"}, {"zstd"}, {"gzip, zstd"}} //nolint:gochecknoglobals // Constants.
 
 // withoutConditions is what backends get of a client's header, without the fields that ask for a response only if the client does
 // not have it, or for a part of it (RFC 9110, sections 13.1 and 14.2).

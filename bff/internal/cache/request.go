@@ -28,7 +28,7 @@ func (rt *route) newRequest(r *http.Request, query string, body []byte) request 
 		method: r.Method, host: r.Host, url: *r.URL, forward: withoutConditions(reqinfo.From(r.Context()).Forward), body: body,
 	}
 	f.url.RawPath, f.url.RawQuery = canonicalPath(r.URL), query
-	f.header = rt.fetchHeader(r.Header, &f)
+	f.setHeader(rt, r.Header)
 
 	// Its response serves both (RFC 9110, section 9.3.2).
 	if f.method == http.MethodHead {
@@ -73,9 +73,13 @@ func (e *exchange) fetch(ctx context.Context) recorded {
 
 // with is what the handler gets. It is built from scratch, so that it has nothing of the client's that it should not have.
 func (f *request) with(ctx context.Context) *http.Request {
-	target := f.url
+	target, header := f.url, f.header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+
 	r := &http.Request{
-		Method: f.method, URL: &target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: f.header.Clone(), Host: f.host,
+		Method: f.method, URL: &target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, Host: f.host,
 		RequestURI: target.RequestURI(), Body: http.NoBody, ContentLength: int64(len(f.body)),
 	}
 

@@ -50,10 +50,8 @@ func FuzzFields(f *testing.F) {
 		}
 
 		offers := []string{"gzip", "zstd"}
-		for _, coding := range httpfield.Codings(lines, offers...) {
-			if !slices.Contains(offers, coding) {
-				t.Errorf("coding %q of %q", coding, field)
-			}
+		if preferred := httpfield.Codings(lines, offers...); preferred >= 1<<len(offers) {
+			t.Errorf("codings %b of %q", preferred, field)
 		}
 
 		if chosen := httpfield.Negotiate(lines, offers); chosen != "" && !slices.Contains(offers, chosen) {

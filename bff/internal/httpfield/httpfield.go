@@ -38,30 +38,37 @@ func Has(lines []string, element string) bool {
 	return false
 }
 
-// split splits a text at each separator outside of quoted strings (RFC 9110, section 5.6.4), and trims spaces.
+// split splits a text at each separator outside of quoted strings, and trims spaces.
 func split(text string, separator byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		start, quoted, escaped := 0, false, false
-
-		for i := range len(text) {
-			switch c := text[i]; {
-			case escaped:
-				escaped = false
-			case quoted && c == '\\':
-				escaped = true
-			case c == '"':
-				quoted = !quoted
-			case c == separator && !quoted:
-				if !yield(strings.Trim(text[start:i], space)) {
-					return
-				}
-
-				start = i + 1
+		for rest, more := text, true; more; {
+			var part string
+			if part, rest, more = cut(rest, separator); !yield(part) {
+				return
 			}
 		}
-
-		yield(strings.Trim(text[start:], space))
 	}
+}
+
+// cut cuts a text at the first separator outside of quoted strings (RFC 9110, section 5.6.4), and trims spaces before it. If there is
+// none, all of the text is before it.
+func cut(text string, separator byte) (before, after string, found bool) {
+	quoted, escaped := false, false
+
+	for i := range len(text) {
+		switch c := text[i]; {
+		case escaped:
+			escaped = false
+		case quoted && c == '\\':
+			escaped = true
+		case c == '"':
+			quoted = !quoted
+		case c == separator && !quoted:
+			return strings.Trim(text[:i], space), text[i+1:], true
+		}
+	}
+
+	return strings.Trim(text, space), "", false
 }
 
 // unquote returns the text of a token or a quoted string.
@@ -88,24 +95,17 @@ func unquote(text string) string {
 	return out.String()
 }
 
-// parameters splits an element into its value and parameters, with names in lower case (RFC 9110, section 5.6.6).
-func parameters(element string) (value string, params iter.Seq2[string, string]) {
-	// Most have none.
-	value, _, found := strings.Cut(element, ";")
-	if !found {
-		return value, func(func(string, string) bool) {}
-	}
+// parameter returns the first parameter of an element with this name, in any case (RFC 9110, section 5.6.6).
+func parameter(element, name string) (value string, found bool) {
+	_, rest, more := cut(element, ';')
+	for more {
+		var part string
 
-	return strings.Trim(value, space), func(yield func(string, string) bool) {
-		first := true
-
-		for part := range split(element, ';') {
-			name, value, _ := strings.Cut(part, "=")
-			if !first && name != "" && !yield(strings.ToLower(strings.Trim(name, space)), unquote(strings.Trim(value, space))) {
-				return
-			}
-
-			first = false
+		part, rest, more = cut(rest, ';')
+		if known, value, _ := strings.Cut(part, "="); strings.EqualFold(strings.Trim(known, space), name) {
+			return unquote(strings.Trim(value, space)), true
 		}
 	}
+
+	return "", false
 }

@@ -70,13 +70,44 @@ func TestCodings(t *testing.T) {
 		"gzip;q=5": "", "gzip;q=nan": "", "gzip;q=": "", "gzip;q": "", "gzip;q=-1, zstd": "zstd", "gzip;q=1.0000": "gzip", "gzip;q=.5": "gzip",
 		"gzip;q=0.8, zstd;q=0.9, gzip": "zstd", "gzip;level=9;q=0": "", `gzip;x=";q=0"`: "gzip", `x;y="gzip, zstd"`: "", "gzipx": "", "x-gzip": "",
 	} {
-		if got := strings.Join(httpfield.Codings([]string{accept}, "gzip", "zstd"), "|"); got != want {
+		if got := preferred([]string{accept}, "gzip", "zstd"); got != want {
 			t.Errorf("%q: %q, want %q", accept, got, want)
 		}
 	}
 
-	if got := httpfield.Codings([]string{"br", "gzip"}, "gzip"); len(got) != 1 {
+	if got := preferred([]string{"br", "gzip"}, "gzip"); got != "gzip" {
 		t.Errorf("lines: %q", got)
+	}
+}
+
+// preferred are the names of the codings, joined.
+func preferred(lines []string, offers ...string) string {
+	bits := httpfield.Codings(lines, offers...)
+
+	var names []string
+
+	for i, offer := range offers {
+		if bits>>i&1 == 1 {
+			names = append(names, offer)
+		}
+	}
+
+	return strings.Join(names, "|")
+}
+
+// Every request has these fields.
+func TestCommonFieldsAreReadWithoutAllocation(t *testing.T) {
+	accept := []string{"application/json, text/plain;q=0.9, */*;q=0.8"}
+	encoding := []string{"gzip, deflate, br;q=0.5, zstd"}
+
+	if n := testing.AllocsPerRun(100, func() {
+		httpfield.Codings(encoding, "gzip", "zstd")
+
+		for m := range httpfield.Accept(accept) {
+			m.Param("error")
+		}
+	}); n > 0 {
+		t.Errorf("%g allocations", n)
 	}
 }
 

@@ -15,16 +15,10 @@ type MediaRange struct {
 	element string
 }
 
-// Param returns the value of a parameter, whose name is in lower case. Empty: there is none.
+// Param returns the value of a parameter, whose name may be in any case. Empty: there is none.
 func (m MediaRange) Param(name string) string {
-	_, params := parameters(m.element)
-	for known, value := range params {
-		if known == name {
-			return value
-		}
-	}
-
-	return ""
+	value, _ := parameter(m.element, name)
+	return value
 }
 
 // Accept yields the media ranges of an Accept field.

@@ -36,50 +36,69 @@ func ParseWeight(text string) (w Weight, ok bool) {
 
 // weighted returns an element of a list without its parameters, and its weight. It is not ok if that cannot be read.
 func weighted(element string) (value string, w Weight, ok bool) {
-	value, params := parameters(element)
+	value, _, _ = strings.Cut(element, ";")
+	value = strings.Trim(value, space)
 
-	for name, text := range params {
-		if name == "q" {
-			w, ok = ParseWeight(text)
-			return value, w, ok
-		}
+	text, found := parameter(element, "q")
+	if !found {
+		return value, full, true
 	}
 
-	return value, full, true
+	w, ok = ParseWeight(text)
+
+	return value, w, ok
 }
 
-// Codings returns the offered content codings that an Accept-Encoding prefers, several if they have the same weight (RFC 9110,
-// section 12.5.3). There are none if identity has more weight, or none is listed. The wildcard chooses none, since clients that
-// send it alone often mean no compression. If a coding is listed more than once, the first one counts.
-func Codings(acceptEncoding []string, offers ...string) []string {
-	if len(acceptEncoding) == 0 {
-		return nil
-	}
+// maxOffers is how many content codings can be offered.
+const maxOffers = 8
 
-	codings := append([]string{"identity"}, offers...)
-	weights, named := make([]Weight, len(codings)), make([]bool, len(codings))
+// Codings returns which of the offered content codings an Accept-Encoding prefers, several if they have the same weight (RFC 9110,
+// section 12.5.3): bit i is for the offer i, of which there are at most eight. There are none if identity has more weight, or none is
+// listed. The wildcard chooses none, since clients that send it alone often mean no compression. If a coding is listed more than
+// once, the first one counts.
+func Codings(acceptEncoding []string, offers ...string) (preferred uint8) {
+	var (
+		identity rated
+		offered  [maxOffers]rated
+	)
 
 	for element := range Elements(acceptEncoding) {
 		value, w, ok := weighted(element)
+		if !ok {
+			continue
+		}
 
-		for i, coding := range codings {
-			if ok && !named[i] && strings.EqualFold(value, coding) {
-				weights[i], named[i] = w, true
-			}
+		identity.rate(value, "identity", w)
+
+		for i, offer := range offers {
+			offered[i].rate(value, offer, w)
 		}
 	}
 
-	best, liked := weights[0], make([]string, 0, len(offers))
+	best := identity.weight
 
-	for i, w := range weights[1:] {
-		switch {
+	for i := range offers {
+		switch w := offered[i].weight; {
 		case w == 0 || w < best:
 		case w > best:
-			best, liked = w, append(liked[:0], offers[i])
+			best, preferred = w, 1<<i
 		default:
-			liked = append(liked, offers[i])
+			preferred |= 1 << i
 		}
 	}
 
-	return liked
+	return preferred
+}
+
+// rated is the weight of a coding, once it was named.
+type rated struct {
+	weight Weight
+	named  bool
+}
+
+// rate is for the next element of a list, with this value and weight.
+func (r *rated) rate(value, coding string, w Weight) {
+	if !r.named && strings.EqualFold(value, coding) {
+		r.weight, r.named = w, true
+	}
 }

@@ -74,7 +74,7 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 		header.Add("Vary", "Accept-Encoding")
 
 		// A client that is silent gets what it can surely read.
-		if len(httpfield.Codings(r.Header.Values("Accept-Encoding"), "gzip")) > 0 {
+		if httpfield.Codings(r.Header.Values("Accept-Encoding"), "gzip") != 0 {
 			header.Set("Content-Encoding", "gzip")
 			// What is sent differs, so its tag has to (RFC 9110, section 8.8.3.3).
 			tag += "--gzip"

@@ -39,7 +39,7 @@ func Responses(minBytes int) (func(http.Handler) http.Handler, error) {
 			preferred := httpfield.Codings(r.Header[acceptEncoding], "gzip", "zstd")
 
 			switch {
-			case len(preferred) == 0:
+			case preferred == 0:
 				next.ServeHTTP(completed, stripped)
 			case r.Method == http.MethodHead:
 				// gzhttp ignores HEAD, but its header should be that of GET (RFC 9110, section 9.3.2). net/http drops the content.
@@ -86,7 +86,7 @@ func compressible(contentType string) bool {
 
 // accepting returns the request with only these codings in Accept-Encoding, if gzhttp might read the field differently than package
 // httpfield.
-func accepting(r *http.Request, codings []string) *http.Request {
+func accepting(r *http.Request, codings uint8) *http.Request {
 	lines := r.Header[acceptEncoding]
 	if len(lines) == 1 && !strings.ContainsAny(lines[0], `;"`) {
 		return r
@@ -94,7 +94,7 @@ func accepting(r *http.Request, codings []string) *http.Request {
 
 	plain := r.WithContext(r.Context())
 	plain.Header = r.Header.Clone()
-	plain.Header.Set(acceptEncoding, strings.Join(codings, ", "))
+	plain.Header.Set(acceptEncoding, [...]string{"", "gzip", "zstd", "gzip, zstd"}[codings])
 
 	return plain
 }
