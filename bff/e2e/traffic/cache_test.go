@@ -360,7 +360,8 @@ func TestFieldsOfKeptAnswers(t *testing.T) {
 
 		second := s.MustSend(t, client, q)
 		if !isHit(second) || second.Body != first.Body || second.Header.Get("ETag") != tag || second.Header.Get("Age") == "" ||
-			second.Header.Get("Cache-Control") != row.control || second.Header.Get("Content-Type") != "application/json" {
+			second.Header.Get("Cache-Control") != row.control || second.Header.Get("Content-Type") != "application/json" ||
+			second.Header.Get("Content-Length") != fmt.Sprint(len(first.Body)) {
 			t.Errorf("%s: second %v", row.target, second.Header)
 		}
 

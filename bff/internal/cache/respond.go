@@ -25,8 +25,13 @@ const (
 )
 
 // statusHit is for a stored response. The time left is negative if it is stale.
-func statusHit(left time.Duration) string {
-	return "portico; hit; ttl=" + strconv.FormatInt(int64(math.Floor(left.Seconds())), 10)
+func statusHit(left time.Duration, detail string) string {
+	const inlineCapacity = 64 // Bytes. More cost an allocation.
+
+	text := append(make([]byte, 0, inlineCapacity), "portico; hit; ttl="...)
+	text = strconv.AppendInt(text, int64(math.Floor(left.Seconds())), 10)
+
+	return string(append(text, detail...))
 }
 
 // statusForward is for a fetched response: why, and what happened to it.
@@ -74,16 +79,17 @@ func (e *exchange) respond(out outcome) {
 	case out.instead != 0:
 		e.writeEntry(out, fmt.Sprintf("portico; fwd=stale; fwd-status=%d; detail=stale-if-error", out.instead))
 	case out.event == Stale:
-		e.writeEntry(out, statusHit(out.left)+"; detail=stale-while-revalidate")
+		e.writeEntry(out, statusHit(out.left, "; detail=stale-while-revalidate"))
 	case out.event == Hit:
-		e.writeEntry(out, statusHit(out.left))
+		e.writeEntry(out, statusHit(out.left, ""))
 	default:
 		e.write(out.response.withRequestID(out.result.work.ID, e.rec.ID), out.result.cacheable, e.statusForward(out))
 	}
 }
 
 func (e *exchange) writeEntry(out outcome, status string) {
-	e.w.Header()["Age"] = []string{seconds(e.age())}
+	e.values.age[0] = seconds(e.age())
+	e.w.Header()["Age"] = e.values.age[:]
 
 	e.write(out.response, true, status)
 }
@@ -98,8 +104,8 @@ func (e *exchange) write(response recorded, cacheable bool, status string) {
 		}
 	}
 
-	own := []string{status, strconv.Itoa(len(response.body))}
-	header[headerCacheStatus] = joined(statuses, response.header[headerCacheStatus], own[:1:1])
+	e.values.status[0] = status
+	header[headerCacheStatus] = joined(statuses, response.header[headerCacheStatus], e.values.status[:])
 
 	if cacheable && len(response.header["Cache-Control"]) == 0 {
 		header["Cache-Control"] = e.cacheControl()
@@ -113,17 +119,25 @@ func (e *exchange) write(response recorded, cacheable bool, status string) {
 		return
 	}
 
-	if response.status != http.StatusNoContent && response.status != http.StatusNotModified {
-		header["Content-Length"] = own[1:]
+	head := e.r.Method == http.MethodHead || e.rec.Head
+
+	// net/http counts what fits into its buffer, but not what it does not get.
+	if size := len(response.body); (head || size > bufferedSize) &&
+		response.status != http.StatusNoContent && response.status != http.StatusNotModified {
+		e.values.length[0] = strconv.Itoa(size)
+		header["Content-Length"] = e.values.length[:]
 	}
 
 	e.w.WriteHeader(response.status)
 
-	if e.r.Method != http.MethodHead && !e.rec.Head {
+	if !head {
 		// The client may be gone.
 		_, _ = e.w.Write(response.body)
 	}
 }
+
+// bufferedSize is how many bytes of a response net/http buffers before it sends its header.
+const bufferedSize = 2 << 10
 
 // cacheControl says "public" only if anyone who can send the request may have the response.
 func (e *exchange) cacheControl() []string {
@@ -145,27 +159,23 @@ func joined(outer, handlers, last []string) []string {
 
 // setVary sets what the response varies by, according to outer layers, the handler, and, if it is cacheable, the route.
 func (rt *route) setVary(header http.Header, outer, handlers []string, cacheable bool) {
-	var text string
-
-	switch {
-	case !cacheable:
-		text = oneList(outer, handlers)
-	case len(outer) > 0 || len(handlers) > 1:
-		text = oneList(outer, handlers, rt.vary)
-	default:
-		text = rt.routeVary(strings.Join(handlers, ", "))
+	var own []string
+	if cacheable {
+		own = rt.vary
 	}
 
-	if text != "" {
+	if cacheable && len(outer) == 0 && len(handlers) <= 1 {
+		header["Vary"] = rt.routeVary(strings.Join(handlers, ""))
+	} else if text := oneList(outer, handlers, own); text != "" {
 		header["Vary"] = []string{text}
 	}
 }
 
 // routeVary adds what the route varies by to what its handler says.
-func (rt *route) routeVary(handlers string) string {
+func (rt *route) routeVary(handlers string) []string {
 	last := rt.lastVary.Load()
 	if last == nil || last.handlers != handlers {
-		last = &varyPair{handlers: handlers, joined: oneList([]string{handlers}, rt.vary)}
+		last = &varyPair{handlers: handlers, joined: []string{oneList([]string{handlers}, rt.vary)}}
 		rt.lastVary.Store(last)
 	}
 

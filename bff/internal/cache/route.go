@@ -28,7 +28,10 @@ type route struct {
 }
 
 // varyPair is the Vary of a handler, and what the route makes of it. Almost all responses of a route have the same.
-type varyPair struct{ handlers, joined string }
+type varyPair struct {
+	handlers string
+	joined   []string
+}
 
 func newRoute(cache *Cache, rule Rule, next http.Handler) *route {
 	rt := &route{
@@ -73,6 +76,8 @@ type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	request request
+	// values are those of fields of the response.
+	values struct{ age, status, length [1]string }
 }
 
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
