@@ -27,3 +27,25 @@ func TestHeadersOfAResponse(t *testing.T) {
 		t.Errorf("%d: %s", res.Status, diff)
 	}
 }
+
+// What is cached has only what HTTP asks of caches in addition: its age, what they did, its tag, and what it varies by.
+func TestHeadersOfACachedResponse(t *testing.T) {
+	t.Parallel()
+
+	s := gatewaytest.Start(t, nil)
+	get := func() gatewaytest.Response {
+		return s.Do(t, http.MethodGet, "/v1/users/alice/profile", s.As(t, "alice"), "")
+	}
+
+	get()
+
+	res := get()
+	want := []string{
+		"Age", "Cache-Control", "Cache-Status", "Content-Length", "Content-Type", "Date", "Etag", "Ratelimit", "Ratelimit-Policy", "Vary",
+		"X-Content-Type-Options", "X-Request-Id",
+	}
+
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(res.Header))); diff != "" || res.Status != http.StatusOK {
+		t.Errorf("%d: %s", res.Status, diff)
+	}
+}

@@ -82,8 +82,8 @@ type outcome struct {
 	err      error
 	// result is that of the fetch. Nil: there was none, or not in time.
 	result *result
-	// left is how long an entry of the store is fresh, and instead the status of the error instead of which it is served.
-	left    time.Duration
+	// age is that of an entry of the store, and instead the status of the error instead of which it is served.
+	age     time.Duration
 	instead int
 }
 
@@ -148,21 +148,21 @@ func (l *lookup) fromStore() (outcome, bool) {
 		l.control.noCache = true
 		return outcome{}, false
 	case age < l.policy.TTL:
-		return l.entry(Hit, l.policy.TTL-age), true
+		return l.entry(Hit, age), true
 	case !l.control.limited && age < l.policy.TTL+l.policy.StaleWhileRevalidate:
 		l.refresh()
-		return l.entry(Stale, l.policy.TTL-age), true
+		return l.entry(Stale, age), true
 	default:
 		return outcome{}, false
 	}
 }
 
 // entry returns the entry that was found.
-func (l *lookup) entry(event Event, left time.Duration) outcome {
+func (l *lookup) entry(event Event, age time.Duration) outcome {
 	l.observe(event)
 
 	return outcome{
-		event: event, left: left,
+		event: event, age: age,
 		response: recorded{status: http.StatusOK, header: l.found.Entry.Header, body: l.found.Entry.Body},
 	}
 }
@@ -181,7 +181,7 @@ func (l *lookup) staleInstead(status int, cause error) outcome {
 	code, _ := l.rec.Outcome()
 	l.rec.Fail(code, fmt.Errorf("served a stale response instead of %d: %w", status, cause))
 
-	out := l.entry(Stale, 0)
+	out := l.entry(Stale, l.age())
 	out.instead = status
 
 	return out

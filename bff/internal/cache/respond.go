@@ -24,12 +24,12 @@ const (
 	statusOnlyIfCached = "portico; detail=only-if-cached"
 )
 
-// statusHit is for a stored response. The time left is negative if it is stale.
-func statusHit(left time.Duration, detail string) string {
+// statusHit is for a stored response of this age. Its time to live is negative if it is stale.
+func (e *exchange) statusHit(age time.Duration, detail string) string {
 	const inlineCapacity = 64 // Bytes. More cost an allocation.
 
 	text := append(make([]byte, 0, inlineCapacity), "portico; hit; ttl="...)
-	text = strconv.AppendInt(text, int64(math.Floor(left.Seconds())), 10)
+	text = strconv.AppendInt(text, int64(math.Floor((e.policy.TTL - age).Seconds())), 10)
 
 	return string(append(text, detail...))
 }
@@ -79,16 +79,16 @@ func (e *exchange) respond(out outcome) {
 	case out.instead != 0:
 		e.writeEntry(out, fmt.Sprintf("portico; fwd=stale; fwd-status=%d; detail=stale-if-error", out.instead))
 	case out.event == Stale:
-		e.writeEntry(out, statusHit(out.left, "; detail=stale-while-revalidate"))
+		e.writeEntry(out, e.statusHit(out.age, "; detail=stale-while-revalidate"))
 	case out.event == Hit:
-		e.writeEntry(out, statusHit(out.left, ""))
+		e.writeEntry(out, e.statusHit(out.age, ""))
 	default:
 		e.write(out.response.withRequestID(out.result.work.ID, e.rec.ID), out.result.cacheable, e.statusForward(out))
 	}
 }
 
 func (e *exchange) writeEntry(out outcome, status string) {
-	e.values.age[0] = seconds(e.age())
+	e.values.age[0] = seconds(out.age)
 	e.w.Header()["Age"] = e.values.age[:]
 
 	e.write(out.response, true, status)
