@@ -90,8 +90,8 @@ func sortedNames[V any](names []string, m map[string]V) []string {
 	return names
 }
 
-// setHeader sets what a fetch gets of the client's header: the fields that matter, and no other, so that no other can have an effect.
-// Conditions are evaluated for each client.
+// setHeader sets what a fetch gets of the client's header: the fields that matter, and no other, so that no other can have an
+// effect. Conditions are evaluated for each client.
 func (f *request) setHeader(rt *route, header http.Header) {
 	// A field that a route also binds or forwards is passed on as the client sent it, by what follows.
 	f.set(headerAccept, rt.accepted(header[headerAccept]))

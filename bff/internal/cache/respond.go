@@ -119,20 +119,24 @@ func (e *exchange) write(response recorded, cacheable bool, status string) {
 		return
 	}
 
+	e.send(response.status, response.body)
+}
+
+// send sends the response, whose header is complete but for its length.
+func (e *exchange) send(status int, body []byte) {
 	head := e.r.Method == http.MethodHead || e.rec.Head
 
 	// net/http counts what fits into its buffer, but not what it does not get.
-	if size := len(response.body); (head || size > bufferedSize) &&
-		response.status != http.StatusNoContent && response.status != http.StatusNotModified {
-		e.values.length[0] = strconv.Itoa(size)
-		header["Content-Length"] = e.values.length[:]
+	if (head || len(body) > bufferedSize) && status != http.StatusNoContent && status != http.StatusNotModified {
+		e.values.length[0] = strconv.Itoa(len(body))
+		e.w.Header()["Content-Length"] = e.values.length[:]
 	}
 
-	e.w.WriteHeader(response.status)
+	e.w.WriteHeader(status)
 
 	if !head {
 		// The client may be gone.
-		_, _ = e.w.Write(response.body)
+		_, _ = e.w.Write(body)
 	}
 }
 

@@ -358,6 +358,24 @@ func BenchmarkHit(b *testing.B) {
 	rt.wants(b, 1)
 }
 
+func TestAHitCostsFewAllocations(t *testing.T) {
+	rt := serve(t, private(), func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 2000)) })
+	r := call{header: map[string]string{"Accept": "application/json"}}.request(t.Context())
+	r.URL.RawQuery = ""
+	w := &discard{header: http.Header{}}
+	rt.ServeHTTP(w, r)
+
+	n := testing.AllocsPerRun(100, func() {
+		clear(w.header)
+		rt.ServeHTTP(w, r)
+	})
+	if n > 4 { // The exchange, the values of its fields, and room for a change of the standard library.
+		t.Errorf("%g allocations", n)
+	}
+
+	rt.wants(t, 1)
+}
+
 // discard is a writer that keeps nothing.
 type discard struct{ header http.Header }
 

@@ -50,8 +50,8 @@ func split(text string, separator byte) iter.Seq[string] {
 	}
 }
 
-// cut cuts a text at the first separator outside of quoted strings (RFC 9110, section 5.6.4), and trims spaces before it. If there is
-// none, all of the text is before it.
+// cut cuts a text at the first separator outside of quoted strings (RFC 9110, section 5.6.4), and trims spaces before it. If there
+// is none, all of the text is before it.
 func cut(text string, separator byte) (before, after string, found bool) {
 	quoted, escaped := false, false
 

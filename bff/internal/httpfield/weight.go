@@ -53,8 +53,8 @@ func weighted(element string) (value string, w Weight, ok bool) {
 const maxOffers = 8
 
 // Codings returns which of the offered content codings an Accept-Encoding prefers, several if they have the same weight (RFC 9110,
-// section 12.5.3): bit i is for the offer i, of which there are at most eight. There are none if identity has more weight, or none is
-// listed. The wildcard chooses none, since clients that send it alone often mean no compression. If a coding is listed more than
+// section 12.5.3): bit i is for the offer i, of which there are at most eight. There are none if identity has more weight, or none
+// is listed. The wildcard chooses none, since clients that send it alone often mean no compression. If a coding is listed more than
 // once, the first one counts.
 func Codings(acceptEncoding []string, offers ...string) (preferred uint8) {
 	var (

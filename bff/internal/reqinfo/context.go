@@ -20,7 +20,6 @@ type Context struct {
 
 // limit is a deadline. Its timer starts when anyone waits for it: a request that is served from a cache never does.
 type limit struct {
-	server   context.Context //nolint:containedctx // It is a part of a context.
 	deadline time.Time
 	// started is the context with the timer. Nil: there is none yet.
 	started atomic.Pointer[context.Context]
@@ -47,7 +46,7 @@ func (c *Context) Deadline() (deadline time.Time, ok bool) {
 // Done implements context.Context.
 func (c *Context) Done() <-chan struct{} {
 	if l := c.current.Load(); l != nil {
-		return l.start().Done()
+		return l.start(c.server).Done()
 	}
 
 	return c.server.Done()
@@ -56,7 +55,7 @@ func (c *Context) Done() <-chan struct{} {
 // Err implements context.Context.
 func (c *Context) Err() error {
 	if l := c.current.Load(); l != nil && !time.Now().Before(l.deadline) {
-		return l.start().Err()
+		return l.start(c.server).Err()
 	}
 
 	return c.now().Err()
@@ -82,8 +81,8 @@ func (c *Context) now() context.Context {
 	return c.server
 }
 
-// start returns the context with the timer.
-func (l *limit) start() context.Context {
+// start returns the context with the timer, for that of the server.
+func (l *limit) start(server context.Context) context.Context {
 	if started := l.started.Load(); started != nil {
 		return *started
 	}
@@ -95,7 +94,7 @@ func (l *limit) start() context.Context {
 		return *started
 	}
 
-	ctx, cancel := context.WithDeadline(l.server, l.deadline)
+	ctx, cancel := context.WithDeadline(server, l.deadline)
 	if l.cancel = cancel; l.canceled {
 		cancel()
 	}
@@ -118,7 +117,7 @@ func (l *limit) end() {
 // and it has no deadline yet; after cancel it has none again. It must be called on the goroutine that serves the request.
 func WithDeadline(parent context.Context, deadline time.Time) (_ context.Context, cancel context.CancelFunc) {
 	c, ok := parent.(*Context)
-	if !ok || c.limit.server != nil {
+	if !ok || !c.limit.deadline.IsZero() {
 		return context.WithDeadline(parent, deadline)
 	}
 
@@ -126,7 +125,7 @@ func WithDeadline(parent context.Context, deadline time.Time) (_ context.Context
 		deadline = earlier
 	}
 
-	c.limit.server, c.limit.deadline = c.server, deadline
+	c.limit.deadline = deadline
 	c.current.Store(&c.limit)
 
 	return c, func() {

@@ -37,7 +37,7 @@ func newDecoder(coding string) *decoder {
 	d := &decoder{buffered: bufio.NewReader(nil)}
 
 	switch coding {
-	case "zstd":
+	case zstdCoding:
 		d.library = newZstd()
 	default:
 		d.library = &gzipDecoder{}

@@ -30,8 +30,8 @@ const maxPooled = 1 << 20
 // encoded one so far (usual JSON has less than 30): a read over that fails with a *problem.Problem (413). A body that cannot be
 // decoded fails with a *problem.Problem (400) that wraps the cause. After next has returned, the body cannot be read any more.
 func Requests(maxRatio int) func(http.Handler) http.Handler {
-	gzips := &sync.Pool{New: func() any { return newDecoder("gzip") }}
-	zstds := &sync.Pool{New: func() any { return newDecoder("zstd") }}
+	gzips := &sync.Pool{New: func() any { return newDecoder(gzipCoding) }}
+	zstds := &sync.Pool{New: func() any { return newDecoder(zstdCoding) }}
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,9 +43,9 @@ func Requests(maxRatio int) func(http.Handler) http.Handler {
 			case "":
 				next.ServeHTTP(w, r)
 				return
-			case "gzip", "x-gzip": // RFC 9110, section 8.4.1.3.
+			case gzipCoding, "x-gzip": // RFC 9110, section 8.4.1.3.
 				decoders = gzips
-			case "zstd":
+			case zstdCoding:
 				decoders = zstds
 			}
 

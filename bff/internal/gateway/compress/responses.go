@@ -36,7 +36,7 @@ func Responses(minBytes int) (func(http.Handler) http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			completed, finish := response.With(w, r, hook)
 			stripped := stripTags(r)
-			preferred := httpfield.Codings(r.Header[acceptEncoding], "gzip", "zstd")
+			preferred := httpfield.Codings(r.Header[acceptEncoding], gzipCoding, zstdCoding)
 
 			switch {
 			case preferred == 0:
@@ -59,6 +59,8 @@ func Responses(minBytes int) (func(http.Handler) http.Handler, error) {
 }
 
 const (
+	gzipCoding      = "gzip"
+	zstdCoding      = "zstd"
 	acceptEncoding  = "Accept-Encoding"
 	contentEncoding = "Content-Encoding"
 	contentLength   = "Content-Length"
@@ -94,7 +96,7 @@ func accepting(r *http.Request, codings uint8) *http.Request {
 
 	plain := r.WithContext(r.Context())
 	plain.Header = r.Header.Clone()
-	plain.Header.Set(acceptEncoding, [...]string{"", "gzip", "zstd", "gzip, zstd"}[codings])
+	plain.Header.Set(acceptEncoding, [...]string{"", gzipCoding, zstdCoding, gzipCoding + ", " + zstdCoding}[codings])
 
 	return plain
 }
