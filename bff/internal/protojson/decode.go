@@ -29,6 +29,8 @@ type decoder struct {
 	types typeMembers
 	// lenient skips unknown fields and enum names; protoPaths allows the paths of a mask in the spelling of the proto.
 	lenient, protoPaths bool
+	// shared is a copy of the document for the strings of the message. Empty: it is not made yet.
+	shared string
 	// keys are those of the maps that are being read, the innermost's last.
 	keys []scalar
 

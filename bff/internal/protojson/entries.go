@@ -86,7 +86,7 @@ func (d *decoder) textEntry(f *field, name []byte, to map[string]string) *Error 
 		return err
 	}
 
-	key := string(name)
+	key := d.string(name)
 	if _, known := to[key]; known {
 		return faultf("is set more than once").key(key)
 	}
@@ -96,7 +96,7 @@ func (d *decoder) textEntry(f *field, name []byte, to map[string]string) *Error 
 		return err.key(key)
 	}
 
-	to[key] = string(v.text)
+	to[key] = d.string(v.text)
 
 	return nil
 }

@@ -79,7 +79,8 @@ func (s slot) message() target {
 	return target{value: fresh.Elem()}
 }
 
-func (s slot) set(of class, v scalar) {
+// setPlace sets a slot that has a place.
+func (d *decoder) setPlace(s slot, of class, v scalar) {
 	to := s.value
 
 	if s.place.shape == shapePointer {
@@ -92,7 +93,7 @@ func (s slot) set(of class, v scalar) {
 	case classBool:
 		to.SetBool(v.bits != 0)
 	case classString:
-		to.SetString(string(v.text))
+		to.SetString(d.string(v.text))
 	case classBytes:
 		// Not nil, even if it is empty.
 		to.SetBytes(append([]byte{}, v.text...))

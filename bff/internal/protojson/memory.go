@@ -131,3 +131,21 @@ func sizeOf(of reflect.Type) int64 {
 
 	return size + size/rounding + wordSize
 }
+
+// string returns a text that was read from the document. Those without escapes share one copy of a document that is not large.
+func (d *decoder) string(text []byte) string {
+	const largest = 64 << 10
+
+	// A part of the document has the document's capacity from there on.
+	start := cap(d.data) - cap(text)
+	if len(text) == 0 || len(d.data) > largest || start < 0 || start >= len(d.data) || &d.data[start] != &text[0] {
+		return string(text)
+	}
+
+	if d.shared == "" {
+		d.shared = string(d.data)
+		d.memory -= int64(len(d.shared))
+	}
+
+	return d.shared[start : start+len(text)]
+}

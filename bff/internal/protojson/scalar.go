@@ -25,7 +25,7 @@ func (d *decoder) scalar(f *field, s slot) (bool, *Error) {
 
 func (d *decoder) set(f *field, s slot, v scalar) {
 	if s.place != nil {
-		s.set(f.class, v)
+		d.setPlace(s, f.class, v)
 	} else {
 		d.put(f, v)
 	}
