@@ -81,7 +81,12 @@ func Compile(expression string, request protoreflect.MessageDescriptor, variable
 		return nil, err
 	}
 
-	program, err := env.Program(checked, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEvery))
+	options := []cel.ProgramOption{cel.InterruptCheckFrequency(checkEvery)}
+	if !uses.cheap {
+		options = append(options, cel.CostLimit(maxCost))
+	}
+
+	program, err := env.Program(checked, options...)
 	if err != nil {
 		return nil, fmt.Errorf("expression: %w", err)
 	}
@@ -130,14 +135,7 @@ func (c *Condition) Allows(ctx context.Context, rec *reqinfo.Record, request pro
 		return errRequest
 	}
 
-	path := rec.PathParams
-	if path == nil {
-		path = map[string]string{}
-	}
-
-	value, err := c.evaluate(ctx, map[string]any{
-		varPrincipal: principal(rec.Principal), varPath: path, varRequest: request,
-	})
+	value, err := c.evaluate(ctx, &variables{record: rec, request: request})
 	if err != nil {
 		return fmt.Errorf("condition: %w", err)
 	}
@@ -150,7 +148,7 @@ func (c *Condition) Allows(ctx context.Context, rec *reqinfo.Record, request pro
 }
 
 // evaluate is an error if the context has ended before, or ends meanwhile. For the latter, CEL derives a context.
-func (c *Condition) evaluate(ctx context.Context, variables map[string]any) (value ref.Val, err error) {
+func (c *Condition) evaluate(ctx context.Context, variables *variables) (value ref.Val, err error) {
 	if c.loops {
 		value, _, err = c.program.ContextEval(ctx, variables)
 	} else if err = ctx.Err(); err == nil {
@@ -160,6 +158,35 @@ func (c *Condition) evaluate(ctx context.Context, variables map[string]any) (val
 	return value, err
 }
 
-func principal(p reqinfo.Principal) *porticov1.Principal {
-	return &porticov1.Principal{Subject: p.Subject, Issuer: p.Issuer, Tenant: p.Tenant, Scopes: p.Scopes, Roles: p.Roles}
+// variables are those of one evaluation.
+type variables struct {
+	record    *reqinfo.Record
+	request   proto.Message
+	principal *porticov1.Principal
 }
+
+var _ cel.Activation = (*variables)(nil)
+
+// ResolveName implements cel.Activation.
+func (v *variables) ResolveName(name string) (any, bool) {
+	switch name {
+	case varPrincipal:
+		if v.principal == nil {
+			p := &v.record.Principal
+			v.principal = &porticov1.Principal{
+				Subject: p.Subject, Issuer: p.Issuer, Tenant: p.Tenant, Scopes: p.Scopes, Roles: p.Roles,
+			}
+		}
+
+		return v.principal, true
+	case varPath:
+		return v.record.PathParams, true
+	case varRequest:
+		return v.request, true
+	default:
+		return nil, false
+	}
+}
+
+// Parent implements cel.Activation.
+func (v *variables) Parent() cel.Activation { return nil }

@@ -260,6 +260,32 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
+// Comparing small values has no limit of its cost, since measuring would be most of it; anything that grows with the request has.
+func TestCostIsMeasuredWhereClientsChooseIt(t *testing.T) {
+	t.Parallel()
+
+	long := strings.Repeat("x", 2<<20)
+	large := &orderv1.CreateOrderRequest{Note: &long, UserId: long, Labels: map[string]string{"a": long}}
+
+	for expression, limited := range map[string]bool{
+		`request.note == request.user_id`:                           false,
+		`request.note != "x" && principal.subject in ["", "alice"]`: false,
+		`request.note + request.note != "x"`:                        true,
+		`request.note.matches("x+")`:                                true,
+		`request.labels["a"] == request.labels["a"]`:                true,
+	} {
+		c, err := condition.Compile(expression, orderDescriptor(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		err = c.Allows(t.Context(), record(), large)
+		if got := err != nil && strings.Contains(err.Error(), "cost limit"); got != limited {
+			t.Errorf("%s: limited: %v (%v)", expression, got, err)
+		}
+	}
+}
+
 func BenchmarkAllows(b *testing.B) {
 	for name, expression := range map[string]string{
 		"principal": `principal.subject == path.user_id`,

@@ -7,6 +7,7 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
 
 	"github.com/portico-gateway/portico/bff/internal/hint"
 )
@@ -27,12 +28,14 @@ type uses struct {
 	request bool
 	// loops reports that it has a comprehension, so that its time depends on what there is.
 	loops bool
+	// cheap reports that it only compares small values, so that its cost need not be measured, which is most of what it costs.
+	cheap bool
 	// path are the path variables that it names. Their names are known before any request, so a wrong one is a fault of the schema.
 	path []string
 }
 
 func find(checked *cel.Ast) uses {
-	var found uses
+	found := uses{cheap: true}
 
 	ast.PostOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		switch e.Kind() {
@@ -43,14 +46,40 @@ func find(checked *cel.Ast) uses {
 				found.path = append(found.path, e.AsSelect().FieldName())
 			}
 		case ast.ComprehensionKind:
-			found.loops = true
+			found.loops, found.cheap = true, false
 		case ast.CallKind:
+			found.cheap = found.cheap && isCheap(checked.NativeRep(), e.AsCall())
 			found.path = append(found.path, indexed(e.AsCall())...)
 		default: // It names nothing itself; what is within it is visited too.
 		}
 	}))
 
 	return found
+}
+
+// comparisons are the functions that take no longer for values that are larger, unless they are lists, maps or messages.
+var comparisons = []string{ //nolint:gochecknoglobals // Constant.
+	operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional,
+	operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals,
+	operators.In, operators.Index,
+}
+
+// scalars are the types of values that are compared at once.
+var scalars = []types.Kind{ //nolint:gochecknoglobals // Constant.
+	types.BoolKind, types.IntKind, types.UintKind, types.DoubleKind, types.StringKind, types.BytesKind,
+	types.TimestampKind, types.DurationKind,
+}
+
+// isCheap reports whether a call compares, and no lists, maps or messages of the request, whose size clients choose.
+func isCheap(checked *ast.AST, call ast.CallExpr) bool {
+	return slices.Contains(comparisons, call.FunctionName()) && !slices.ContainsFunc(call.Args(), func(arg ast.Expr) bool {
+		kind := checked.GetType(arg.ID()).Kind()
+		ofRequest := false
+
+		ast.PostOrderVisit(arg, ast.NewExprVisitor(func(e ast.Expr) { ofRequest = ofRequest || refersTo(e, varRequest) }))
+
+		return ofRequest && !slices.Contains(scalars, kind)
+	})
 }
 
 // indexed is the name in path["name"], if the call is that.
