@@ -37,7 +37,6 @@ func admitAfterBody(admit func(http.Handler) http.Handler) func(http.Handler) ht
 				return
 			}
 
-			r = r.WithContext(r.Context())
 			r.Body = bufferBody(r.Body, r.ContentLength, reqinfo.From(r.Context()))
 
 			admitted.ServeHTTP(w, r)

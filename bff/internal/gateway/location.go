@@ -43,11 +43,16 @@ func (x *exchange) locate(message protoreflect.Message) {
 		return
 	}
 
-	x.w.Header().Set("Location", x.route.choose(at))
+	path := at.Escaped
+	if at.IsAmbiguous() {
+		path = x.route.choose(at, location.Values(read))
+	}
+
+	x.w.Header()["Location"] = []string{path}
 }
 
-// choose returns one of the paths that the values make. A colon in a value is escaped if it would begin a verb.
-func (r *Route) choose(at policy.LocatedAt) string {
+// choose returns the one of the paths that leads to these values. A colon in a value is escaped if it would begin a verb.
+func (r *Route) choose(at policy.LocatedAt, values map[string]string) string {
 	for _, located := range []string{at.Escaped, at.Segments} {
 		path, rest := located, ""
 		if i := strings.IndexAny(located, "?#"); i >= 0 {
@@ -55,7 +60,7 @@ func (r *Route) choose(at policy.LocatedAt) string {
 		}
 
 		for _, spelling := range []string{path, strings.ReplaceAll(path, ":", "%3A")} {
-			if variables, ok := r.located(spelling); ok && holds(variables, at.Values) {
+			if variables, ok := r.located(spelling); ok && holds(variables, values) {
 				return spelling + rest
 			}
 		}

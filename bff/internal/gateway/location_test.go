@@ -26,22 +26,25 @@ func TestLocationLeadsToTheRouteOfTheValues(t *testing.T) {
 
 	r := Route{located: g.located}
 
-	for want, at := range map[string]policy.LocatedAt{
-		"/v1/users/a:b":       {Escaped: "/v1/users/a:b", Segments: "/v1/users/a:b", Values: map[string]string{"id": "a:b"}},
-		"/v1/users/a%3Awatch": {Escaped: "/v1/users/a:watch", Segments: "/v1/users/a:watch", Values: map[string]string{"id": "a:watch"}},
+	for want, tt := range map[string]struct {
+		escaped, segments string
+		values            map[string]string
+	}{
+		"/v1/users/a:b":       {escaped: "/v1/users/a:b", segments: "/v1/users/a:b", values: map[string]string{"id": "a:b"}},
+		"/v1/users/a%3Awatch": {escaped: "/v1/users/a:watch", segments: "/v1/users/a:watch", values: map[string]string{"id": "a:watch"}},
 		"/v1/users/a%3Awatch?x=a:watch": {
-			Escaped: "/v1/users/a:watch?x=a:watch", Segments: "/v1/users/a:watch?x=a:watch", Values: map[string]string{"id": "a:watch"},
+			escaped: "/v1/users/a:watch?x=a:watch", segments: "/v1/users/a:watch?x=a:watch", values: map[string]string{"id": "a:watch"},
 		},
-		"/v1/users/a:watch":   {Escaped: "/v1/users/a:watch", Segments: "/v1/users/a:watch", Values: map[string]string{"id": "a"}},
-		"/v1/users/a%2Fb?x=1": {Escaped: "/v1/users/a%2Fb?x=1", Segments: "/v1/users/a/b?x=1", Values: map[string]string{"id": "a/b"}},
-		"/v1/shelves/a?x=1":   {Escaped: "/v1/shelves%2Fa?x=1", Segments: "/v1/shelves/a?x=1", Values: map[string]string{"name": "shelves/a"}},
+		"/v1/users/a:watch":   {escaped: "/v1/users/a:watch", segments: "/v1/users/a:watch", values: map[string]string{"id": "a"}},
+		"/v1/users/a%2Fb?x=1": {escaped: "/v1/users/a%2Fb?x=1", segments: "/v1/users/a/b?x=1", values: map[string]string{"id": "a/b"}},
+		"/v1/shelves/a?x=1":   {escaped: "/v1/shelves%2Fa?x=1", segments: "/v1/shelves/a?x=1", values: map[string]string{"name": "shelves/a"}},
 		"/v1/shelves/a%3Acheck": {
-			Escaped: "/v1/shelves%2Fa:check", Segments: "/v1/shelves/a:check", Values: map[string]string{"name": "shelves/a:check"},
+			escaped: "/v1/shelves%2Fa:check", segments: "/v1/shelves/a:check", values: map[string]string{"name": "shelves/a:check"},
 		},
-		"/v1/none/a:watch": {Escaped: "/v1/none/a:watch", Segments: "/v1/none/a:watch", Values: map[string]string{"id": "a:watch"}},
-		"/v1/users%2F%2Fa": {Escaped: "/v1/users%2F%2Fa", Values: map[string]string{"name": "users//a"}},
+		"/v1/none/a:watch": {escaped: "/v1/none/a:watch", segments: "/v1/none/a:watch", values: map[string]string{"id": "a:watch"}},
+		"/v1/users%2F%2Fa": {escaped: "/v1/users%2F%2Fa", values: map[string]string{"name": "users//a"}},
 	} {
-		if got := r.choose(at); got != want {
+		if got := r.choose(policy.LocatedAt{Escaped: tt.escaped, Segments: tt.segments}, tt.values); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}

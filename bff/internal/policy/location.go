@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -40,8 +39,12 @@ type LocatedAt struct {
 	// Segments has such values as the segments that they are made of, as resource names are (AIP-122). It is the same if no value
 	// has a slash, and empty if a value has segments that are empty or are dots.
 	Segments string
-	// Values are the texts of the fields in the path, by the names that the location has for them.
-	Values map[string]string
+}
+
+// IsAmbiguous reports whether the routes that there are decide what the path is: a value has a slash, or a colon, which may begin
+// a verb.
+func (at LocatedAt) IsAmbiguous() bool {
+	return at.Escaped != at.Segments || strings.Contains(at.Escaped, ":")
 }
 
 // What is wrong with a value.
@@ -56,8 +59,7 @@ func (l *Location) At(m protoreflect.Message) (LocatedAt, error) {
 	const usual = 128 // Bytes of a path. More cost an allocation.
 
 	escaped, segments := make([]byte, 0, usual), make([]byte, 0, usual)
-	at := LocatedAt{Values: make(map[string]string, len(l.fields))}
-	divisible := true
+	at, divisible := LocatedAt{}, true
 
 	for i, text := range l.texts {
 		escaped, segments = append(escaped, text...), append(segments, text...)
@@ -71,10 +73,6 @@ func (l *Location) At(m protoreflect.Message) (LocatedAt, error) {
 		one, many, err := f.escape(f.path.Text(m))
 		if err != nil {
 			return at, fmt.Errorf("%s: %w", f.path, err)
-		}
-
-		if !f.query {
-			at.Values[f.name] = f.path.Text(m)
 		}
 
 		divisible = divisible && many != ""
@@ -98,6 +96,19 @@ func (l *Location) At(m protoreflect.Message) (LocatedAt, error) {
 	return at, nil
 }
 
+// Values are the texts of the fields of a message that are in the path, by the names that the location has for them.
+func (l *Location) Values(m protoreflect.Message) map[string]string {
+	values := make(map[string]string, len(l.fields))
+
+	for _, f := range l.fields {
+		if !f.query {
+			values[f.name] = f.path.Text(m)
+		}
+	}
+
+	return values
+}
+
 // Fields are the fields of the message that At looks at. They must not be changed.
 func (l *Location) Fields() []schema.FieldPath { return l.paths }
 
@@ -112,17 +123,13 @@ func (f locationField) escape(text string) (one, many string, err error) {
 		return text, text, nil
 	}
 
-	parts := strings.Split(text, "/")
-	if !slices.Contains(parts, "") {
-		for i, part := range parts {
-			parts[i] = url.PathEscape(part)
-		}
-
-		many = strings.Join(parts, "/")
+	one = url.PathEscape(text)
+	if !strings.HasPrefix(text, "/") && !strings.HasSuffix(text, "/") && !strings.Contains(text, "//") {
+		many = strings.ReplaceAll(one, "%2F", "/")
 	}
 
 	if f.pattern == nil {
-		return url.PathEscape(text), many, nil
+		return one, many, nil
 	}
 
 	if many == "" || !f.pattern.Match("/"+many) {

@@ -10,6 +10,7 @@ package protojson
 import (
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -141,6 +142,10 @@ func (c *Codec) NewDecoder(r io.Reader) runtime.Decoder {
 		return messages
 	}
 
+	if r == http.NoBody {
+		return runtime.DecoderFunc(decodeNothing)
+	}
+
 	return runtime.DecoderFunc(func(v any) error {
 		data, err := io.ReadAll(r)
 		if err != nil {
@@ -154,6 +159,8 @@ func (c *Codec) NewDecoder(r io.Reader) runtime.Decoder {
 		return c.Unmarshal(data, v)
 	})
 }
+
+func decodeNothing(any) error { return io.EOF }
 
 // Into is a message that is to be written into a buffer, over what is in it. Marshal lets go of the message. The caller must be
 // done with the result before the buffer is used again.

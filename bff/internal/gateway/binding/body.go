@@ -27,9 +27,8 @@ func (b *Binding) Body(body []byte, m protoreflect.Message, limits protojson.Lim
 	variables := b.removeVariables(m)
 	options := protojson.Options{Limits: limits, DiscardUnknown: b.config.AllowUnknown}
 
-	var paths []string
 	if b.mask != nil {
-		options.Mask = &paths
+		options.Mask = new([]string)
 	}
 
 	var err error
@@ -49,7 +48,7 @@ func (b *Binding) Body(body []byte, m protoreflect.Message, limits protojson.Lim
 	}
 
 	if b.mask != nil {
-		setMask(m, b.mask, paths)
+		setMask(m, b.mask, *options.Mask)
 	}
 
 	return nil
