@@ -177,3 +177,47 @@ func TestDecodingEndsWithTheRequest(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The message has nothing of the buffer that the document was in, which its owner may use again.
+func TestStringsAreCopied(t *testing.T) {
+	t.Parallel()
+
+	codec := protojson.New(config.JSON{}.WithDefaults())
+	long := strings.Repeat("x", 70_000)
+
+	for _, text := range []string{"plain", `with \"escapes\"`, "", "ü", long} {
+		document := []byte(`{"byString":{"` + text + `":"` + text + `"},"strings":["` + text + `","last"],"bytesField":"AAAA"}`)
+		m, want := &everyv1.Every{}, strings.ReplaceAll(text, `\"`, `"`)
+
+		if err := codec.Decode(document, m.ProtoReflect(), protojson.Options{}); err != nil {
+			t.Fatal(err)
+		}
+
+		clear(document)
+
+		if got, ok := m.GetByString()[want]; !ok || got != want || m.GetStrings()[0] != want || m.GetStrings()[1] != "last" {
+			t.Errorf("%.20s: got %.200v", text, m)
+		}
+	}
+}
+
+// It is not parallel, because it measures memory.
+func TestStringsShareOneAllocation(t *testing.T) { //nolint:paralleltest // See above.
+	codec := protojson.New(config.JSON{}.WithDefaults())
+
+	allocations := func(texts string) float64 {
+		document := []byte(`{"strings":[` + texts + `]}`)
+
+		return testing.AllocsPerRun(100, func() {
+			if err := codec.Decode(document, (&everyv1.Every{}).ProtoReflect(), protojson.Options{}); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+
+	// The list grows once.
+	few, many := allocations(`"a","b"`), allocations(`"some text","another","the third","the fourth"`)
+	if many > few+1 && !raceDetector {
+		t.Errorf("%v allocations for two strings, %v for four", few, many)
+	}
+}

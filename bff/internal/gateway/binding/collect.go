@@ -61,11 +61,13 @@ type collector struct {
 	options [2]protovalidate.ValidationOption
 }
 
+var failFast = protovalidate.WithFailFast() //nolint:gochecknoglobals // Constant.
+
 func newCollector(
 	ctx context.Context, validator protovalidate.Validator, message proto.Message, counts func(protoreflect.Descriptor) bool,
 ) *collector {
 	c := &collector{ctx: ctx, validator: validator, message: message, counts: counts}
-	c.options = [...]protovalidate.ValidationOption{protovalidate.WithFilter(c), protovalidate.WithFailFast()}
+	c.options = [...]protovalidate.ValidationOption{protovalidate.WithFilter(c), failFast}
 
 	return c
 }
