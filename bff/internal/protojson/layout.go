@@ -57,11 +57,14 @@ func (t target) slot(f *field) slot {
 
 // next appends an element to a list.
 func (s slot) next() slot {
+	// fewest is the smallest capacity. An element is counted as four (decoder.elements).
+	const fewest = 4
+
 	if s.place != nil {
 		n := s.value.Len()
 		if n == s.value.Cap() {
 			// Doubling leaves less garbage than growing by a quarter would.
-			s.value.Grow(max(n, 1))
+			s.value.Grow(max(n, fewest))
 		}
 
 		s.value.SetLen(n + 1)
