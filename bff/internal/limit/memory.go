@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Memory is a Store for one gateway, in a fixed amount of memory. No method blocks.
+// Memory is a Store for one gateway, in a bounded amount of memory, which grows with the keys that are seen. No method blocks.
 //
 // The state of a bucket is its theoretical arrival time: the time at which it is full again (the generic cell rate algorithm). A
 // bucket whose time has passed is full, like one that was never seen, so nobody gains if it is forgotten.
@@ -21,8 +21,8 @@ type Memory struct {
 	tables           tables
 }
 
-// NewMemory returns a Memory of up to maxKeys buckets of each kind, at 25 bytes each: 25 MB for a million, and 125 MB if all five
-// kinds are used.
+// NewMemory returns a Memory of up to maxKeys buckets of each kind, at 27 bytes each: 27 MB for a million, and 135 MB if all five
+// kinds are used that much.
 func NewMemory(maxKeys int) *Memory {
 	return &Memory{
 		setSeed: maphash.MakeSeed(), keySeed: maphash.MakeSeed(), start: time.Now(),

@@ -225,20 +225,41 @@ func TestFullBucketsGiveWayFirst(t *testing.T) {
 	}
 }
 
+// heap is how many bytes are in use.
+func heap() int64 {
+	var stats runtime.MemStats
+
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+
+	return int64(stats.HeapAlloc)
+}
+
+// Once, the memory for all keys was taken for the first one.
+func TestMemoryGrowsWithKeys(t *testing.T) { //nolint:paralleltest // It measures the heap.
+	const most = 4 << 20
+
+	before := heap()
+	l, now := limit.NewMemory(1_000_000), time.Now()
+
+	for i := range 1000 {
+		l.Allow(one(key(strconv.Itoa(i)), limit.Rate{Requests: 1, Per: time.Hour}), timeIs(now))
+	}
+
+	if took := heap() - before; took > most {
+		t.Errorf("%d bytes for 1000 keys, want at most %d", took, most)
+	}
+
+	if got := l.Len(); got != 1000 {
+		t.Errorf("%d keys, want 1000", got)
+	}
+}
+
 func TestMillionKeysFitIn64MB(t *testing.T) { //nolint:paralleltest // It measures the heap.
 	const (
 		million = 1_000_000
 		most    = 64 << 20
 	)
-
-	heap := func() uint64 {
-		var stats runtime.MemStats
-
-		runtime.GC()
-		runtime.ReadMemStats(&stats)
-
-		return stats.HeapAlloc
-	}
 
 	before := heap()
 	l, now := limit.NewMemory(million), time.Now()

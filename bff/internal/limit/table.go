@@ -3,6 +3,7 @@ package limit
 import (
 	"math/bits"
 	"sync"
+	"sync/atomic"
 )
 
 // table is a fixed number of states by their keys, divided into sets that are locked one by one. A key belongs to one set. When
@@ -10,8 +11,12 @@ import (
 // therefore evict each other, and not the busy key whose bucket is empty. As in every set-associative table, a set can be full
 // while others are not; then the bucket is lost that restricted its caller least. Keys are stored as hashes with seeds that nobody
 // outside of the process knows, so that nobody can choose their set.
+//
+// A set is allocated for its first key, so a table takes as much memory as its keys need. It is never replaced.
 type table struct {
-	sets []set
+	sets []atomic.Pointer[set]
+	kind kind
+	ways uint8
 }
 
 // setWays is the size of a set: small enough to be searched faster than a map, large enough that few sets overflow early (with half
@@ -36,32 +41,47 @@ type identity struct{ hi, lo uint64 }
 
 func newTable(maxKeys int, of kind) *table {
 	ways := min(maxKeys, setWays)
-	t := &table{sets: make([]set, maxKeys/ways)}
 
-	for i := range t.sets {
-		t.sets[i].rank, t.sets[i].ways = uint32(int(of)*len(t.sets)+i), uint8(ways)
-	}
-
-	return t
+	return &table{sets: make([]atomic.Pointer[set], maxKeys/ways), kind: of, ways: uint8(ways)}
 }
 
 func (t *table) set(id identity) *set {
 	// The high word of the product maps a hash evenly onto the sets, without a division.
 	index, _ := bits.Mul64(id.hi, uint64(len(t.sets)))
-	return &t.sets[index]
+	if s := t.sets[index].Load(); s != nil {
+		return s
+	}
+
+	return t.add(int(index))
+}
+
+// add returns the set at an index, which it allocates unless another goroutine has.
+func (t *table) add(index int) *set {
+	s := &set{rank: uint32(int(t.kind)*len(t.sets) + index), ways: t.ways}
+	if t.sets[index].CompareAndSwap(nil, s) {
+		return s
+	}
+
+	return t.sets[index].Load()
 }
 
 func (t *table) len() int {
 	total := 0
 
 	for i := range t.sets {
-		s := &t.sets[i]
-		s.mu.Lock()
-		total += int(s.used)
-		s.mu.Unlock()
+		if s := t.sets[i].Load(); s != nil {
+			total += s.len()
+		}
 	}
 
 	return total
+}
+
+func (s *set) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return int(s.used)
 }
 
 // state of a key. Zero: there is none.
