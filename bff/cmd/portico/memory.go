@@ -34,17 +34,19 @@ func tuneMemory(logger *slog.Logger) {
 	}
 }
 
-// When memory is returned to the system. The runtime does so itself while it collects garbage, but after a burst nothing is
-// allocated that would start a collection.
+// When memory is returned to the system. The runtime does so itself while it collects garbage, but after the start or a burst nothing
+// is allocated that would start a collection.
 const (
-	returnInterval = 5 * time.Second
+	returnInterval = time.Second
 	// returnQuiet is how much a quiet process may allocate within an interval: a collection then takes no time from requests.
-	returnQuiet = 32 << 20
-	// returnLeast is by how much memory must have grown since the last time.
-	returnLeast = 32 << 20
+	returnQuiet = 2 << 20
+	// returnLeast is by how much memory must have grown since the last time, and growthShare by which share of it: a collection costs
+	// time in proportion to what is in use.
+	returnLeast = 8 << 20
+	growthShare = 4
 )
 
-// returnMemory returns memory to the system whenever a burst is over, until the context ends.
+// returnMemory returns memory to the system when the start or a burst is over, until the context ends.
 func returnMemory(ctx context.Context) {
 	tick := time.NewTicker(returnInterval)
 	defer tick.Stop()
@@ -95,7 +97,7 @@ func (w *memoryWatch) worthwhile(now memoryUse) bool {
 	// The runtime may have returned memory itself.
 	w.remaining = min(w.remaining, now.mapped)
 
-	return quiet && now.mapped > w.remaining+returnLeast
+	return quiet && now.mapped > w.remaining+max(returnLeast, w.remaining/growthShare)
 }
 
 // returned records what remains after a return.

@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-func TestMemoryIsReturnedAfterABurst(t *testing.T) {
+func TestMemoryIsReturnedAfterTheStartAndBursts(t *testing.T) {
 	t.Parallel()
 
 	const mega = 1 << 20
@@ -16,16 +16,19 @@ func TestMemoryIsReturnedAfterABurst(t *testing.T) {
 		left              uint64
 	}{
 		{"start", 20 * mega, 5 * mega, false, 0},
+		{"started", 21 * mega, 6 * mega, true, 12 * mega},
 		{"burst", 400 * mega, 700 * mega, false, 0},
-		{"still_busy", 400 * mega, 800 * mega, false, 0},
-		{"over", 400 * mega, 801 * mega, true, 30 * mega},
-		{"quiet", 31 * mega, 802 * mega, false, 0},
-		{"a_little_more", 60 * mega, 803 * mega, false, 0},
-		{"again", 70 * mega, 804 * mega, true, 65 * mega},
+		{"still_busy", 400 * mega, 703 * mega, false, 0},
+		{"over", 400 * mega, 704 * mega, true, 60 * mega},
+		{"quiet", 61 * mega, 705 * mega, false, 0},
+		{"a_little_more", 75 * mega, 706 * mega, false, 0},
+		{"again", 76 * mega, 707 * mega, true, 20 * mega},
+		{"less_than_is_worth_it", 28 * mega, 708 * mega, false, 0},
+		{"but_this_is", 29 * mega, 709 * mega, true, 28 * mega},
 		// It is in use.
-		{"no_more_than_that", 66 * mega, 805 * mega, false, 0},
-		{"less_by_itself", 30 * mega, 806 * mega, false, 0},
-		{"and_again", 70 * mega, 807 * mega, true, 30 * mega},
+		{"no_more_than_that", 29 * mega, 710 * mega, false, 0},
+		{"less_by_itself", 20 * mega, 711 * mega, false, 0},
+		{"and_again", 29 * mega, 712 * mega, true, 20 * mega},
 	} {
 		if got := w.worthwhile(memoryUse{step.mapped, step.allocated}); got != step.worthwhile {
 			t.Errorf("%s: %t", step.what, got)
