@@ -34,14 +34,14 @@ func tuneMemory(logger *slog.Logger) {
 	}
 }
 
-// When memory is returned to the system. The runtime does so itself while it collects garbage, but after the start or a burst nothing
-// is allocated that would start a collection.
+// When memory is returned to the system. The runtime does so itself while it collects garbage, but after the start or a burst
+// nothing is allocated that would start a collection.
 const (
 	returnInterval = time.Second
 	// returnQuiet is how much a quiet process may allocate within an interval: a collection then takes no time from requests.
 	returnQuiet = 2 << 20
-	// returnLeast is by how much memory must have grown since the last time, and growthShare by which share of it: a collection costs
-	// time in proportion to what is in use.
+	// returnLeast is by how much memory must have grown since the last time, and growthShare by which part of it: a collection
+	// takes time in proportion to what is in use.
 	returnLeast = 8 << 20
 	growthShare = 4
 )
