@@ -3,12 +3,12 @@
 package docspage
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"html/template"
+	"html"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -56,26 +56,48 @@ func Handler(cfg Config) (http.Handler, error) {
 
 	h := &handler{files: files, hash: hash(files)}
 
-	index, err := template.ParseFS(page, "page/index.html")
+	index, err := fill(cfg, h.hash)
 	if err != nil {
 		return nil, fmt.Errorf("docs page: %w", err)
 	}
 
-	var html bytes.Buffer
-	if err := index.Execute(&html, struct {
-		Config
-
-		Assets string
-	}{cfg, h.hash}); err != nil {
-		return nil, fmt.Errorf("docs page: %w", err)
-	}
-
-	h.index = newFile("index.html", html.Bytes())
+	h.index = newFile(indexName, index)
 
 	return h, nil
 }
 
-// load reads the files besides the page itself, which is a template.
+// The page itself, and its form for tokens in development.
+const (
+	indexName       = "index.html"
+	developmentName = "development.html"
+)
+
+// fill returns the page itself. It is not made with html/template, which calls methods by their names: then the linker keeps all
+// exported methods of a program.
+func fill(cfg Config, assets string) ([]byte, error) {
+	index, err := page.ReadFile("page/" + indexName)
+	if err != nil {
+		return nil, fmt.Errorf("read page: %w", err)
+	}
+
+	var development []byte
+
+	if cfg.TokenURL != "" {
+		if development, err = page.ReadFile("page/" + developmentName); err != nil {
+			return nil, fmt.Errorf("read page: %w", err)
+		}
+	}
+
+	return []byte(strings.NewReplacer(
+		"{{title}}", html.EscapeString(cmp.Or(cfg.Title, "API")),
+		"{{assets}}", assets,
+		"{{document}}", html.EscapeString(cfg.Document),
+		"{{tokens}}", html.EscapeString(cfg.TokenURL),
+		"{{development}}", strings.TrimSpace(string(development)),
+	).Replace(string(index))), nil
+}
+
+// load reads the files besides the page itself.
 func load() (map[string]file, error) {
 	files := map[string]file{}
 
@@ -102,7 +124,8 @@ func load() (map[string]file, error) {
 		files[entry.Name()] = newFile(entry.Name(), content)
 	}
 
-	delete(files, "index.html")
+	delete(files, indexName)
+	delete(files, developmentName)
 
 	return files, nil
 }
