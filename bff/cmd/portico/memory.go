@@ -38,8 +38,9 @@ func tuneMemory(logger *slog.Logger) {
 // nothing is allocated that would start a collection.
 const (
 	returnInterval = time.Second
-	// returnQuiet is how much a quiet process may allocate within an interval: a collection then takes no time from requests.
-	returnQuiet = 2 << 20
+	// returnQuiet is how much a quiet process may allocate within an interval: about 50 requests. A collection then takes no time
+	// from requests, and is not needed often.
+	returnQuiet = 512 << 10
 	// returnLeast is by how much memory must have grown since the last time, and growthShare by which part of it: a collection
 	// takes time in proportion to what is in use.
 	returnLeast = 8 << 20

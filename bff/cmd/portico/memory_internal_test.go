@@ -5,7 +5,7 @@ import "testing"
 func TestMemoryIsReturnedAfterTheStartAndBursts(t *testing.T) {
 	t.Parallel()
 
-	const mega = 1 << 20
+	const mega, quarter = 1 << 20, 1 << 18
 
 	var w memoryWatch
 
@@ -15,20 +15,20 @@ func TestMemoryIsReturnedAfterTheStartAndBursts(t *testing.T) {
 		worthwhile        bool
 		left              uint64
 	}{
-		{"start", 20 * mega, 5 * mega, false, 0},
-		{"started", 21 * mega, 6 * mega, true, 12 * mega},
-		{"burst", 400 * mega, 700 * mega, false, 0},
-		{"still_busy", 400 * mega, 703 * mega, false, 0},
-		{"over", 400 * mega, 704 * mega, true, 60 * mega},
-		{"quiet", 61 * mega, 705 * mega, false, 0},
-		{"a_little_more", 75 * mega, 706 * mega, false, 0},
-		{"again", 76 * mega, 707 * mega, true, 20 * mega},
-		{"less_than_is_worth_it", 28 * mega, 708 * mega, false, 0},
-		{"but_this_is", 29 * mega, 709 * mega, true, 28 * mega},
+		{"start", 20 * mega, 5 * quarter, false, 0},
+		{"started", 21 * mega, 6 * quarter, true, 12 * mega},
+		{"burst", 400 * mega, 700 * quarter, false, 0},
+		{"still_busy", 400 * mega, 703 * quarter, false, 0},
+		{"over", 400 * mega, 704 * quarter, true, 60 * mega},
+		{"quiet", 61 * mega, 705 * quarter, false, 0},
+		{"a_little_more", 75 * mega, 706 * quarter, false, 0},
+		{"again", 76 * mega, 707 * quarter, true, 20 * mega},
+		{"less_than_is_worth_it", 28 * mega, 708 * quarter, false, 0},
+		{"but_this_is", 29 * mega, 709 * quarter, true, 28 * mega},
 		// It is in use.
-		{"no_more_than_that", 29 * mega, 710 * mega, false, 0},
-		{"less_by_itself", 20 * mega, 711 * mega, false, 0},
-		{"and_again", 29 * mega, 712 * mega, true, 20 * mega},
+		{"no_more_than_that", 29 * mega, 710 * quarter, false, 0},
+		{"less_by_itself", 20 * mega, 711 * quarter, false, 0},
+		{"and_again", 29 * mega, 712 * quarter, true, 20 * mega},
 	} {
 		if got := w.worthwhile(memoryUse{step.mapped, step.allocated}); got != step.worthwhile {
 			t.Errorf("%s: %t", step.what, got)
