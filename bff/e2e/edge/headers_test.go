@@ -33,9 +33,8 @@ func TestHeadersOfACachedResponse(t *testing.T) {
 	t.Parallel()
 
 	s := gatewaytest.Start(t, nil)
-	get := func() gatewaytest.Response {
-		return s.Do(t, http.MethodGet, "/v1/users/alice/profile", s.As(t, "alice"), "")
-	}
+	alice := s.As(t, "alice") // A new token would be a miss.
+	get := func() gatewaytest.Response { return s.Do(t, http.MethodGet, "/v1/users/alice/profile", alice, "") }
 
 	get()
 
