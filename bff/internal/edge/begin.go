@@ -51,7 +51,7 @@ func Begin(cfg config.Config, logger *slog.Logger) func(http.Handler) http.Handl
 			}
 
 			if r.Body != http.NoBody {
-				x.body = limitedBody{w: w, body: r.Body, declared: r.ContentLength, rec: rec}
+				x.body = limitedBody{w: &x.writer, body: r.Body, declared: r.ContentLength, rec: rec}
 				r.Body = &x.body
 			}
 
