@@ -30,6 +30,8 @@ const (
 const configuration = `server: {address: "127.0.0.1:0", drain_delay: 500ms}
 admin: {address: "127.0.0.1:0"}
 auth: {issuers: [{issuer: %q, audiences: [%q], algorithms: [EdDSA], jwks_file: %q}]}
+# The faults are those of backends, Redis and networks; a busy machine is none of them.
+overload: {target_delay: 1h}
 redis: {url: "redis://%s/0"}
 upstreams:
 %s`

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -57,6 +58,8 @@ func start(t *testing.T, api linked.API) *site {
 	gw, err := bff.New(t.Context(), config.Config{
 		Auth:      config.Auth{Disabled: true},
 		Upstreams: map[string]config.Upstream{"api": {Addresses: []string{s.backend.Address()}}},
+		// Nothing is refused because the machine is busy.
+		Overload: config.Overload{TargetDelay: time.Hour},
 	}, bff.WithLogger(slog.New(slog.DiscardHandler)), bff.WithHandlers("api", register, names...))
 	if err != nil {
 		t.Fatal(err)
