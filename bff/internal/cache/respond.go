@@ -14,6 +14,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // headerCacheStatus says what a cache did (RFC 9211).
@@ -135,6 +136,7 @@ func (e *exchange) send(status int, body []byte) {
 	e.w.WriteHeader(status)
 
 	if !head {
+		response.WriteBy(e.w, len(body), e.rec.WriteBy)
 		// The client may be gone.
 		_, _ = e.w.Write(body)
 	}

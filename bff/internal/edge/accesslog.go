@@ -52,7 +52,7 @@ func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Han
 				ended()
 
 				rec := reqinfo.From(r.Context())
-				// Recover writes its response after this; an earlier fault says more than the panic.
+				// Begin writes its response after this; an earlier fault says more than the panic.
 				if code, _ := rec.Outcome(); panicked && code == codes.OK {
 					rec.Fail(codes.Internal, nil)
 				}

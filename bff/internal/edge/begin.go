@@ -45,12 +45,13 @@ func Begin(cfg config.Config, logger *slog.Logger) func(http.Handler) http.Handl
 			rec.Client = clients.of(r)
 			rec.BodyLimit = cfg.Limits.MaxBodyBytes
 
-			if r.ContentLength == 0 {
-				// Over HTTP/2 there is always one.
+			if r.ContentLength == 0 && r.ProtoMajor == 2 {
+				// It has none, but net/http says so over HTTP/1.1 only.
 				r.Body = http.NoBody
 			}
 
 			if r.Body != http.NoBody {
+				// Not net/http's own writer, to whose header a body that is too large would add while the response is written.
 				x.body = limitedBody{w: &x.writer, body: r.Body, declared: r.ContentLength, rec: rec}
 				r.Body = &x.body
 			}

@@ -2,12 +2,14 @@ package edge_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/edge"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -279,4 +281,28 @@ func (c *closer) Close() error {
 	c.closed = true
 
 	return nil
+}
+
+// Middleware may hold the context of its request, and have begun work with it that takes longer than the route.
+func TestMiddlewareDoesNotSeeTheDeadlineOfTheRoute(t *testing.T) {
+	t.Parallel()
+
+	var held context.Context
+
+	e := newEdge()
+	e.deps.Middleware = func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			held = r.Context() //nolint:fatcontext // There is one request.
+			next.ServeHTTP(w, r)
+		})
+	}
+
+	e.do(httptest.NewRequest(http.MethodGet, "/", http.NoBody), func(_ http.ResponseWriter, r *http.Request) {
+		ctx, cancel := reqinfo.WithDeadline(r.Context(), time.Now().Add(time.Hour))
+		defer cancel()
+
+		if _, ok := held.Deadline(); ok || reqinfo.From(ctx) != reqinfo.From(held) {
+			t.Error("the context of the middleware has the deadline, or the route has another record")
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -32,6 +33,11 @@ func SameRequest(next http.Handler) http.Handler {
 		}
 
 		rec.Values = r.Context()
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(derived{r.Context()}))
 	})
+}
+
+// derived is a context of its own, so that middleware, which may hold the request's, does not see the deadline of a route.
+type derived struct {
+	context.Context //nolint:containedctx // It is a context itself.
 }

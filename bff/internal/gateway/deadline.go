@@ -61,14 +61,19 @@ func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Hand
 				r = r.WithContext(ctx)
 			}
 
+			if r.Body != http.NoBody {
+				// The timer has to run while the body is read: net/http takes a read that times out for a client that has left.
+				ctx.Done()
+			}
+
 			next.ServeHTTP(w, r)
 		})
 	}
 }
 
 // limitConnection sets until when the client may send its request and read the response. A request without a body has been sent.
-// The edge has set an end of writing already; an earlier one for a single message is set when that turns out to be large
-// (messageWriter), because most are small, and setting it costs.
+// The edge has set an end of writing already; an earlier one for a response that is no stream is set when that turns out to be large
+// (response.WriteBy), because most are small, and setting it costs.
 func limitConnection(end time.Time, w http.ResponseWriter, r *http.Request, single bool) {
 	rec := reqinfo.From(r.Context())
 
@@ -85,13 +90,8 @@ func limitConnection(end time.Time, w http.ResponseWriter, r *http.Request, sing
 	later := single && by.Before(rec.WriteBy)
 
 	if rec.WriteBy = by; !later {
-		writeBy(w, by)
+		_ = http.NewResponseController(w).SetWriteDeadline(by)
 	}
-}
-
-// writeBy sets until when the client may read the response.
-func writeBy(w http.ResponseWriter, end time.Time) {
-	_ = http.NewResponseController(w).SetWriteDeadline(end)
 }
 
 // longest is the longest timeout that a client can ask for: a longer one is this.

@@ -50,9 +50,7 @@ func (m *messageWriter) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 
-	if len(p) > response.Unblocking {
-		writeBy(m.ResponseWriter, m.rec.WriteBy)
-	}
+	response.WriteBy(m.ResponseWriter, len(p), m.rec.WriteBy)
 
 	defer response.Hold(m.ResponseWriter, len(p))()
 

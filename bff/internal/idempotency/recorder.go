@@ -109,6 +109,7 @@ func replay(w http.ResponseWriter, r *http.Request, stored Response) {
 
 	header.Set(headerReplayed, "true")
 	w.WriteHeader(stored.Status)
+	response.WriteBy(w, len(stored.Body), reqinfo.From(r.Context()).WriteBy)
 	// The client may be gone.
 	_, _ = w.Write(stored.Body)
 }

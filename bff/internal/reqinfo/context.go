@@ -94,6 +94,11 @@ func (l *limit) start(server context.Context) context.Context {
 		return *started
 	}
 
+	if !time.Now().Before(l.deadline) {
+		// The deadline came first, whatever has happened since.
+		server = context.WithoutCancel(server)
+	}
+
 	ctx, cancel := context.WithDeadline(server, l.deadline)
 	if l.cancel = cancel; l.canceled {
 		cancel()
@@ -113,8 +118,8 @@ func (l *limit) end() {
 	}
 }
 
-// WithDeadline is context.WithDeadline for the context of a request. It returns the same context if nobody has derived one from it
-// and it has no deadline yet; after cancel it has none again. It must be called on the goroutine that serves the request.
+// WithDeadline is context.WithDeadline for the context of a request. It returns the same context if parent is the request's own and
+// has no deadline yet; after cancel it has none again. It must be called on the goroutine that serves the request.
 func WithDeadline(parent context.Context, deadline time.Time) (_ context.Context, cancel context.CancelFunc) {
 	c, ok := parent.(*Context)
 	if !ok || !c.limit.deadline.IsZero() {

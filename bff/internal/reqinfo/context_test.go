@@ -235,3 +235,21 @@ func TestContextIsSafeForConcurrentUse(t *testing.T) {
 	cancel()
 	wg.Wait()
 }
+
+// A read of the body that times out after the deadline ends the context of the server, as when the client has left.
+func TestDeadlineComesBeforeWhatFollows(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, end := begun(t)
+
+		_, cancel := reqinfo.WithDeadline(c, time.Now().Add(time.Second))
+		defer cancel()
+
+		time.Sleep(2 * time.Second)
+		end()
+
+		if err := c.Err(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	})
+}

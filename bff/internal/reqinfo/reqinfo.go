@@ -53,8 +53,8 @@ type Record struct {
 	EventStream bool
 	// Status is the HTTP status for log and metrics. Zero: the one on the wire.
 	Status int
-	// WriteBy is until when the client may read the response: the write deadline of the connection, which may be later for a small
-	// response. Zero: none, or unknown.
+	// WriteBy is until when the client may read the response: the write deadline of the connection, which may be later if the
+	// response is small (response.WriteBy). Zero: none, or unknown.
 	WriteBy time.Time
 	// Reserved reports that the deadline of the request's context leaves time for the response (see Reserve).
 	Reserved bool

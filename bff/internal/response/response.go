@@ -5,6 +5,7 @@ package response
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
 )
@@ -20,7 +21,7 @@ type Hook interface {
 const maxHooks = 6
 
 // Writer passes a response on, and counts it. A request has one, to which layers add their hooks; layers that also change the body
-// embed another. It is for the goroutine that serves the request.
+// embed another. It is not safe for concurrent use; the heartbeats of streams use it on a goroutine of their own, under a lock.
 type Writer struct {
 	http.ResponseWriter
 
@@ -149,6 +150,14 @@ func (w *Writer) Finish() {
 
 // Unblocking is the size of net/http's buffer in bytes: smaller writes do not wait for the client.
 const Unblocking = 4 << 10
+
+// WriteBy sets until when the client may read a response of this size in bytes. One that does not wait for the client needs no
+// deadline but that of the server, and setting it costs.
+func WriteBy(w http.ResponseWriter, size int, end time.Time) {
+	if size > Unblocking {
+		_ = http.NewResponseController(w).SetWriteDeadline(end)
+	}
+}
 
 // Hold counts the memory of a response while it is written, in bytes, since outer layers may write it in smaller pieces, for
 // example compressed. The writer that counts it, w or one that it wraps, has a method Hold(int) func(). The caller must call

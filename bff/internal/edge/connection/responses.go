@@ -66,7 +66,9 @@ func (b *Responses) Handler(next http.Handler) http.Handler {
 	}
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&responseWriter{Writer: response.New(w, r, nil), request: r, responses: b}, r)
+		counted := &responseWriter{Writer: response.New(w, r, nil), request: r, responses: b}
+		next.ServeHTTP(counted, r)
+		counted.Finish()
 	})
 }
 

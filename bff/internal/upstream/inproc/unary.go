@@ -74,6 +74,10 @@ func (c *Channel) invoke(ctx context.Context, name string, req, reply any, opts 
 		return status.Errorf(codes.Unimplemented, "method %s is not implemented", strings.TrimPrefix(name, "/"))
 	}
 
+	// When this returns, the implementation may still be running, and must not find a context that goes on.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
 	rec := reqinfo.From(ctx)
 	x := &call{Context: ctx, method: name, record: rec, program: rec.Values, done: make(chan struct{}), err: errExited}
 	x.values = grpc.NewContextWithServerTransportStream(metadata.NewIncomingContext(peerContext, c.metadata(rec)), x)
