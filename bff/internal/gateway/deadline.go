@@ -72,8 +72,8 @@ func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Hand
 }
 
 // limitConnection sets until when the client may send its request and read the response. A request without a body has been sent.
-// The edge has set an end of writing already; an earlier one for a response that is no stream is set when that turns out to be large
-// (response.WriteBy), because most are small, and setting it costs.
+// The edge has set an end of writing already; an earlier one for a response that is no stream is set when that turns out to be
+// large (response.WriteBy), because most are small, and setting it costs.
 func limitConnection(end time.Time, w http.ResponseWriter, r *http.Request, single bool) {
 	rec := reqinfo.From(r.Context())
 
