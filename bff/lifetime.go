@@ -37,6 +37,23 @@ func newLifetime(ctx context.Context) (context.Context, *lifetime) {
 // atEnd adds what is to be closed at the end, before what was added earlier.
 func (l *lifetime) atEnd(closer func() error) { l.closers = append(l.closers, closer) }
 
+// untilEnd runs what serves requests, which go on after stop. Its context ends when it is to be closed.
+func (l *lifetime) untilEnd(ctx context.Context, run func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+
+	go func() {
+		defer close(ended)
+
+		run(ctx)
+	}()
+
+	l.atEnd(closer(func() {
+		cancel()
+		<-ended
+	}))
+}
+
 // end stops the background work, waits for it, and closes what was opened. Further calls change nothing.
 func (l *lifetime) end() error {
 	l.stop()

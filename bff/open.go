@@ -149,11 +149,11 @@ func (c *Compiled) openAuth(ctx context.Context, with opening) (callers, error) 
 	return callers{identify: authenticator.Identify, awaitingKeys: authenticator.AwaitingKeys}, nil
 }
 
-// openCPU makes what refuses requests while the CPU is overloaded, until ctx ends.
+// openCPU makes what refuses requests while the CPU is overloaded.
 func (c *Compiled) openCPU(ctx context.Context, with opening) *delay.Gate {
 	gate := delay.New(c.config.Overload.TargetDelay, delay.Deps{Logger: with.logger})
 
-	with.life.running.Go(func() { gate.Run(ctx) })
+	with.life.untilEnd(ctx, gate.Run)
 	with.metrics.WatchDelay(gate.Current, gate.Refused)
 
 	return gate
