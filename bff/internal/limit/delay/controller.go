@@ -13,14 +13,14 @@ type controller struct {
 	target time.Duration
 	// share is the one to be refused, from 0 to 1, and before the last delay, in targets.
 	share, before float64
-	// above is how many delays in a row were too long, until the controller begins; then, zero is for how many there was nothing to
-	// refuse.
+	// above is how many delays in a row were too long, until the controller begins; then, zero is for how many ticks there was
+	// nothing to refuse.
 	above, zero int
 }
 
 // RFC 8033, section 5.1, has 0.125 and 1.25 a second for each second of delay, which suits senders that slow down when they lose
 // packets. Here they do not, so what is too much has to be refused sooner. In the simulation of the tests, of twice and four times
-// the capacity, the share settles within a second. Both are for a delay of one target.
+// the capacity, the share settles within a second. Both are for a delay of one target, and integral for each tick.
 const (
 	integral     = 0.01
 	proportional = 0.1
@@ -29,12 +29,12 @@ const (
 	longest = 5
 	// burst is for how many measurements such a delay is tolerated, like a burst in RFC 8033, section 4.3.
 	burst = 10
-	// hold is for how many measurements the controller goes on with nothing to refuse.
+	// hold is for how many ticks the controller goes on with nothing to refuse.
 	hold = 100
 )
 
-// update takes a measurement.
-func (c *controller) update(delay time.Duration) {
+// update takes a measurement, which covers so many ticks. A gateway that has little to do needs several for one.
+func (c *controller) update(delay time.Duration, ticks int) {
 	now := min(float64(delay)/float64(c.target), longest)
 
 	if c.above < burst {
@@ -47,14 +47,14 @@ func (c *controller) update(delay time.Duration) {
 		return
 	}
 
-	c.share = min(max(0, c.share+integral*(now-1)+proportional*(now-c.before)), 1)
+	c.share = min(max(0, c.share+integral*(now-1)*float64(ticks)+proportional*(now-c.before)), 1)
 	c.before = now
-	c.zero++
+	c.zero += ticks
 
 	switch {
 	case c.share > 0:
 		c.zero = 0
-	case c.zero == hold:
+	case c.zero >= hold:
 		*c = controller{target: c.target}
 	}
 }

@@ -83,19 +83,21 @@ func (g *Gate) Run(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 
-	for {
+	for ticks := 1; ; ticks++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 			if m, ok := g.deps.Measure(); ok {
-				g.update(time.Now(), m)
+				g.update(time.Now(), m, ticks)
+
+				ticks = 0
 			}
 		}
 	}
 }
 
-func (g *Gate) update(now time.Time, m Measurement) {
+func (g *Gate) update(now time.Time, m Measurement, ticks int) {
 	g.current.Store(int64(m.Waited))
 
 	if m.Waited > g.target/notable {
@@ -111,7 +113,7 @@ func (g *Gate) update(now time.Time, m Measurement) {
 
 	for i := range g.controllers {
 		c := &g.controllers[i]
-		c.update(delay)
+		c.update(delay, ticks)
 		g.shares[i].Store(math.Float64bits(c.share))
 
 		refusing = refusing || c.share > 0

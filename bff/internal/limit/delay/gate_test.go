@@ -24,6 +24,8 @@ type gated struct {
 
 	measured atomic.Int64
 	stalled  atomic.Bool
+	// sparse is how many ticks a measurement takes beyond the first.
+	sparse atomic.Int64
 	log      bytes.Buffer
 }
 
@@ -31,9 +33,16 @@ func run(t *testing.T) *gated {
 	t.Helper()
 
 	g := &gated{}
+	ticks := int64(0)
 	g.Gate = delay.New(target, delay.Deps{
 		Logger: slog.New(slog.NewJSONHandler(&g.log, nil)),
 		Measure: func() (delay.Measurement, bool) {
+			if ticks++; ticks <= g.sparse.Load() {
+				return delay.Measurement{}, false
+			}
+
+			ticks = 0
+
 			return delay.Measurement{Waited: time.Duration(g.measured.Load()), Queued: !g.stalled.Load()}, true
 		},
 	})
@@ -161,6 +170,28 @@ func TestDelayThatStaysTooLong(t *testing.T) {
 
 		if got := g.Refused(); got != before || got < 1300 {
 			t.Errorf("%d refusals were counted", got)
+		}
+	})
+}
+
+// A gateway that has little to do after an overload, and so measures rarely, serves all requests as soon. Once, it went on to
+// refuse some for ten seconds.
+func TestShareFallsWithFewMeasurements(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		g := run(t)
+		g.is(10*target, 2*time.Second)
+
+		if got := g.refused(t, normal); got < 1000 {
+			t.Errorf("%d requests of 1000 were refused; the delay does not fall", got)
+		}
+
+		g.sparse.Store(9)
+		g.is(0, time.Second+200*time.Millisecond)
+
+		if got := g.refused(t, normal); got > 0 {
+			t.Errorf("%d requests of 1000 were refused after the overload", got)
 		}
 	})
 }

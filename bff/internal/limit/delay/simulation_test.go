@@ -25,6 +25,8 @@ type simulation struct {
 	arrived    []task
 	runnable   []task
 	delays     []time.Duration
+	// ticks are those since the last measurement.
+	ticks int
 
 	served          int
 	refused, worked []time.Duration
@@ -170,15 +172,16 @@ func (s *simulation) happen(e event) {
 	case wakeUp:
 		s.arrived = append(s.arrived, e.task)
 	case measurement:
-		if len(s.delays) >= minStarts {
+		if s.ticks++; len(s.delays) >= minStarts || s.ticks == maxCalls {
 			slices.Sort(s.delays)
 
 			var delay time.Duration
-			if len(s.runnable) > queuePerCPU {
+			if len(s.runnable) > queuePerCPU && len(s.delays) > 0 {
 				delay = s.delays[int(share*float64(len(s.delays)))]
 			}
 
-			s.controller.update(delay)
+			s.controller.update(delay, s.ticks)
+			s.ticks = 0
 			s.delays = s.delays[:0]
 		}
 
@@ -255,20 +258,26 @@ func TestShareSettlesAtTheCapacity(t *testing.T) {
 func TestShareFallsAfterAnOverload(t *testing.T) {
 	t.Parallel()
 
-	s := &simulation{load: 2, price: 0.15}
-	s.simulate(3 * time.Second)
+	for name, load := range map[string]float64{"half_busy": 0.5, "almost_idle": 0.01} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 
-	if s.controller.share < 0.5 {
-		t.Fatalf("the share is %.2f", s.controller.share)
-	}
+			s := &simulation{load: 2, price: 0.15}
+			s.simulate(3 * time.Second)
 
-	s.load = 0.5
-	s.advance(4 * time.Second)
+			if s.controller.share < 0.5 {
+				t.Fatalf("the share is %.2f", s.controller.share)
+			}
 
-	before := len(s.refused)
-	s.advance(8 * time.Second)
+			s.load = load
+			s.advance(4 * time.Second)
 
-	if got := len(s.refused) - before; got > 0 {
-		t.Errorf("%d requests were refused later than a second after the overload", got)
+			before := len(s.refused)
+			s.advance(8 * time.Second)
+
+			if got := len(s.refused) - before; got > 0 {
+				t.Errorf("%d requests were refused later than a second after the overload", got)
+			}
+		})
 	}
 }
