@@ -449,7 +449,7 @@ var errLate = status.Error(codes.DeadlineExceeded, "late")
 func TestOwnDelayDoesNotChangeTheLimit(t *testing.T) {
 	t.Parallel()
 
-	for name, own := range map[string]time.Duration{"backend": 0, "gateway": 20 * time.Millisecond} {
+	for name, own := range map[string]time.Duration{"backend": 0, "gateway": 20 * time.Millisecond, "gateway_in_part": 6 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
