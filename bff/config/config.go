@@ -176,7 +176,7 @@ type Cache struct {
 type Overload struct {
 	// TargetDelay is how long work should wait for a CPU in this process. When it waits five times as long for a tenth of a second,
 	// requests are refused, as many as it takes to get to the target. Low priorities have half of it, critical ones twice as much.
-	// Default 5ms.
+	// A very long one (1h) switches these refusals off. Default 5ms.
 	TargetDelay time.Duration `default:"5ms" env:"TARGET_DELAY" yaml:"target_delay"`
 	// MaxInFlight is how many requests may be under way. Default 1000 for each CPU that the process may use (GOMAXPROCS).
 	MaxInFlight int `env:"MAX_IN_FLIGHT" yaml:"max_in_flight"`

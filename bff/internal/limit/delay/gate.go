@@ -22,7 +22,6 @@ import (
 
 // Gate refuses requests while work waits too long for a CPU. Its methods are safe for concurrent use, but for Run.
 type Gate struct {
-	target  time.Duration
 	deps    Deps
 	history history
 
@@ -55,8 +54,9 @@ type Measurement struct {
 
 const priorities = 3
 
-// notable is the part of the target above which a delay is remembered. Less is nothing unusual.
-const notable = 5
+// notable is the delay above which one is remembered. Less is nothing unusual. It does not depend on the target, which may be so long
+// that nothing is refused.
+const notable = time.Millisecond
 
 // every is how often the delay is measured. A measurement takes a few microseconds.
 const every = 10 * time.Millisecond
@@ -70,7 +70,7 @@ func New(target time.Duration, deps Deps) *Gate {
 		deps.Measure = newLatencies().next
 	}
 
-	g := &Gate{target: target, deps: deps, history: history{start: time.Now()}}
+	g := &Gate{deps: deps, history: history{start: time.Now()}}
 	for i, target := range [priorities]time.Duration{target / half, target, target * half} {
 		g.controllers[i].target = target
 	}
@@ -100,7 +100,7 @@ func (g *Gate) Run(ctx context.Context) {
 func (g *Gate) update(now time.Time, m Measurement, ticks int) {
 	g.current.Store(int64(m.Waited))
 
-	if m.Waited > g.target/notable {
+	if m.Waited > notable {
 		g.history.add(now, m.Waited)
 	}
 

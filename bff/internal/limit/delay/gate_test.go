@@ -31,6 +31,11 @@ type gated struct {
 
 func run(t *testing.T) *gated {
 	t.Helper()
+	return runFor(t, target)
+}
+
+func runFor(t *testing.T, target time.Duration) *gated {
+	t.Helper()
 
 	g := &gated{}
 	ticks := int64(0)
@@ -219,11 +224,23 @@ func TestLowerPrioritiesAreRefusedFirst(t *testing.T) {
 	})
 }
 
+// A target that is too long for any refusal makes no difference to it.
 func TestLongestDelay(t *testing.T) {
 	t.Parallel()
 
+	for name, target := range map[string]time.Duration{"target": target, "no_refusals": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testLongestDelay(t, target)
+		})
+	}
+}
+
+func testLongestDelay(t *testing.T, target time.Duration) {
+	t.Helper()
+
 	synctest.Test(t, func(t *testing.T) {
-		g := run(t)
+		g := runFor(t, target)
 		start := time.Now()
 
 		g.is(8*time.Millisecond, time.Second)
@@ -246,8 +263,8 @@ func TestLongestDelay(t *testing.T) {
 			t.Errorf("the current delay is %v", got)
 		}
 
-		// What is a small part of the target is no delay, and what is too long ago is forgotten.
-		g.is(target/5, time.Minute)
+		// What is too short is no delay, and what is too long ago is forgotten.
+		g.is(time.Millisecond, time.Minute)
 
 		if got := g.Longest(start); got != 0 {
 			t.Errorf("a minute later: got %v", got)
