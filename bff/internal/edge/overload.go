@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// refusedRetryAfter is when a refused client should try again: a gateway needs less to find out what it can handle.
+	// refusedRetryAfter is when a refused client should try again: by then a gateway knows what it can handle.
 	refusedRetryAfter = time.Second
 	// refusedBodyTime is how long the body of a refused request may still arrive.
 	refusedBodyTime = 2 * time.Second
