@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"crypto/rand"
 	"net/http"
 	"slices"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 const (
@@ -26,12 +26,26 @@ func (d Deps) overload(cors func(http.Handler) http.Handler) func(http.Handler) 
 		return nil
 	}
 
-	around := slices.DeleteFunc(chi.Middlewares{d.Problems, cors}, func(layer func(http.Handler) http.Handler) bool {
+	around := slices.DeleteFunc(chi.Middlewares{refusalHeaders, d.Problems, cors}, func(layer func(http.Handler) http.Handler) bool {
 		return layer == nil
 	})
 	refusal := around.Handler(refuse(d.Metrics))
 
 	return func(next http.Handler) http.Handler { return d.Overload(refusal, next) }
+}
+
+// refusalHeaders adds the id of the request, and the headers for browsers.
+func refusalHeaders(next http.Handler) http.Handler {
+	browsers := newSecurityHeaders()
+
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()[headerRequestID] = []string{requestID(r.Header)}
+		browsers.set(w.Header(), r)
+
+		writer := response.New(w, r, browsers)
+		next.ServeHTTP(&writer, r)
+		writer.Finish()
+	})
 }
 
 // refuse responds with a 503.
@@ -42,19 +56,12 @@ func refuse(metrics Metrics) http.Handler {
 	prepared := problem.Prepare(overloaded)
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get(headerRequestID)
-		if !isRequestID(id) {
-			id = rand.Text()
-		}
-
-		w.Header()[headerRequestID] = []string{id}
-
 		if r.Body != http.NoBody {
 			// A client that never sends its body must not keep the connection. net/http lifts the deadline.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBodyTime))
 		}
 
-		prepared.Write(w, r, id)
+		prepared.Write(w, r, w.Header().Get(headerRequestID))
 		metrics.ObserveRequest(r.Method, "", http.StatusServiceUnavailable, 0)
 	})
 }

@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net"
@@ -93,10 +94,10 @@ func TestRefusalIsReadable(t *testing.T) {
 	t.Parallel()
 
 	e := overloaded(t)
-	e.config.CORS.AllowedOrigins = []string{"https://app.example.com"}
+	e.config.CORS.AllowedOrigins = []string{origin}
 
-	resp := e.do(with(http.MethodGet, "Origin", "https://app.example.com"), ok)
-	if got := resp.Header().Get("Access-Control-Allow-Origin"); got != "https://app.example.com" {
+	resp := e.do(with(http.MethodGet, "Origin", origin), ok)
+	if got := resp.Header().Get("Access-Control-Allow-Origin"); got != origin {
 		t.Errorf("a page may not read it: %q", got)
 	}
 
@@ -107,6 +108,59 @@ func TestRefusalIsReadable(t *testing.T) {
 	if resp := e.do(with(http.MethodGet, "Accept", "text/event-stream"), ok); resp.Code != http.StatusOK ||
 		!strings.Contains(resp.Body.String(), "event: reconnect\n") {
 		t.Errorf("EventSource: %d %s", resp.Code, resp.Body)
+	}
+}
+
+// A refusal has the headers that all responses have.
+func TestRefusalHasTheHeadersOfAllResponses(t *testing.T) {
+	t.Parallel()
+
+	const accept = "Accept"
+
+	edit := problem.WithSettings(problem.Settings{Edit: func(*http.Request, *problem.Problem, error) {}})
+
+	for name, tt := range map[string]struct {
+		request  *http.Request
+		problems func(http.Handler) http.Handler
+		status   int
+		policy   string
+	}{
+		"document":  {with(http.MethodGet), nil, http.StatusServiceUnavailable, ""},
+		"cookie":    {with(http.MethodGet, "Cookie", "session=a"), nil, http.StatusServiceUnavailable, noContentPolicy},
+		"status":    {with(http.MethodGet, accept, problem.AcceptStatus), nil, http.StatusServiceUnavailable, ""},
+		"event":     {with(http.MethodGet, accept, "text/event-stream"), nil, http.StatusOK, noContentPolicy},
+		"edited":    {with(http.MethodGet), edit, http.StatusServiceUnavailable, ""},
+		"preflight": {with(http.MethodOptions, "Origin", origin, "Access-Control-Request-Method", "PUT"), nil, http.StatusNoContent, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			e := overloaded(t)
+			e.config.CORS.AllowedOrigins = []string{origin}
+			e.deps.Problems = tt.problems
+			e.deps.Methods = func(string) []string { return []string{http.MethodGet} }
+			tt.request.TLS = &tls.ConnectionState{}
+			tt.request.Header.Set("X-Request-Id", "request-1")
+
+			resp := e.do(tt.request, ok)
+			if resp.Code != tt.status {
+				t.Errorf("the status is %d", resp.Code)
+			}
+
+			referrer := ""
+			if tt.policy != "" {
+				referrer = "no-referrer"
+			}
+
+			for name, want := range map[string]string{
+				"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Strict-Transport-Security": "max-age=31536000",
+				"X-Request-Id": "request-1", policyField: tt.policy, referrerField: referrer,
+			} {
+				if got := strings.Join(resp.Header().Values(name), "|"); got != want {
+					t.Errorf("%s: got %q, want %q", name, got, want)
+				}
+			}
+		})
 	}
 }
 

@@ -15,7 +15,7 @@ type Prepared struct {
 	problem *Problem
 	// before and after are the document around the id.
 	before, after string
-	// header has the fields of the document, which all responses share.
+	// header has the fields about the problem, which all responses share.
 	header http.Header
 }
 
@@ -28,9 +28,7 @@ func Prepare(p *Problem) *Prepared {
 	before, after, _ := strings.Cut(string(encode(doc)), id)
 
 	// The lists have no spare capacity: appending to one copies it.
-	header := http.Header{
-		"Content-Type": {ContentType}, "Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"},
-	}
+	header := http.Header{"Content-Type": {ContentType}}
 	if p.RetryAfter > 0 {
 		header["Retry-After"] = []string{Seconds(p.RetryAfter)}
 	}
@@ -39,7 +37,7 @@ func Prepare(p *Problem) *Prepared {
 }
 
 // Write writes the problem as the response to a request that has no record yet. The id must need no escaping in JSON. The document
-// has no instance, unless it has to be made for this client.
+// has no instance, unless it has to be made for this client. The headers of all responses, such as Cache-Control, are up to the caller.
 func (p *Prepared) Write(w http.ResponseWriter, r *http.Request, id string) {
 	accept := r.Header["Accept"]
 
