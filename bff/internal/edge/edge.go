@@ -20,6 +20,8 @@ type Deps struct {
 	Problems func(http.Handler) http.Handler
 	// Overload passes requests to next, or to refusal while the gateway is overloaded.
 	Overload func(refusal, next http.Handler) http.Handler
+	// CountRefusal counts a request that is refused because of that. Nil: nobody counts.
+	CountRefusal func()
 	// Connections watches what requests do to their connections.
 	Connections func(http.Handler) http.Handler
 	// Responses bounds what is buffered for clients that read slowly.

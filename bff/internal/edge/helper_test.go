@@ -30,6 +30,8 @@ type watched struct {
 	samples []string
 	missing []string
 	running int
+	// refused is for one request at a time.
+	refused int
 }
 
 // newEdge returns an edge that allows bodies of 100 bytes.

@@ -29,7 +29,7 @@ func (d Deps) overload(cors func(http.Handler) http.Handler) func(http.Handler) 
 	around := slices.DeleteFunc(chi.Middlewares{refusalHeaders, d.Problems, cors}, func(layer func(http.Handler) http.Handler) bool {
 		return layer == nil
 	})
-	refusal := around.Handler(refuse(d.Metrics))
+	refusal := around.Handler(refuse(d.Metrics, d.CountRefusal))
 
 	return func(next http.Handler) http.Handler { return d.Overload(refusal, next) }
 }
@@ -49,7 +49,11 @@ func refusalHeaders(next http.Handler) http.Handler {
 }
 
 // refuse responds with a 503.
-func refuse(metrics Metrics) http.Handler {
+func refuse(metrics Metrics, count func()) http.Handler {
+	if count == nil {
+		count = func() {}
+	}
+
 	overloaded := problem.New(codes.Unavailable, "the gateway is overloaded at the moment")
 	overloaded.RetryAfter = refusedRetryAfter
 
@@ -62,6 +66,7 @@ func refuse(metrics Metrics) http.Handler {
 		}
 
 		prepared.Write(w, r, w.Header().Get(headerRequestID))
+		count()
 		metrics.ObserveRequest(r.Method, "", http.StatusServiceUnavailable, 0)
 	})
 }

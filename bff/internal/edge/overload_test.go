@@ -24,6 +24,7 @@ func overloaded(t *testing.T) *watched {
 
 	e := newEdge()
 	e.deps.Overload = func(refusal, _ http.Handler) http.Handler { return refusal }
+	e.deps.CountRefusal = func() { e.refused++ }
 	e.deps.Identify = func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a refused request was authenticated") })
 	}
@@ -145,6 +146,11 @@ func TestRefusalHasTheHeadersOfAllResponses(t *testing.T) {
 			resp := e.do(tt.request, ok)
 			if resp.Code != tt.status {
 				t.Errorf("the status is %d", resp.Code)
+			}
+
+			// A preflight gets what it asks for.
+			if refused := e.refused == 1; refused == (tt.status == http.StatusNoContent) {
+				t.Errorf("%d refusals were counted", e.refused)
 			}
 
 			referrer := ""

@@ -132,13 +132,16 @@ func (g *Gate) Longest(since time.Time) time.Duration { return g.history.longest
 // Refused is how many requests were refused.
 func (g *Gate) Refused() int64 { return g.refused.Load() }
 
+// CountRefusal counts a request that was refused. The refusal of Handler calls it, since it may serve some requests after all, such as
+// preflights.
+func (g *Gate) CountRefusal() { g.refused.Add(1) }
+
 // Handler returns what passes requests to next, or to refusal those that are refused. The priority of a request is needed only
 // while some are; it must be safe for concurrent use, and should cost little.
 func (g *Gate) Handler(priority func(*http.Request) porticov1.Priority) func(refusal, next http.Handler) http.Handler {
 	return func(refusal, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if g.refusing.Load() && g.refuses(priority(r)) {
-				g.refused.Add(1)
 				refusal.ServeHTTP(w, r)
 
 				return

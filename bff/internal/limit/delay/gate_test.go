@@ -93,6 +93,8 @@ func (g *gated) refused(t *testing.T, priority porticov1.Priority) int {
 		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 
 		if w.Code == http.StatusServiceUnavailable {
+			g.CountRefusal()
+
 			count++
 		}
 	}
