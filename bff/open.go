@@ -81,7 +81,8 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 	}
 	handler, err := c.wrap(router, edge.Deps{
 		Logger: with.logger, Metrics: with.metrics, Overload: with.cpu.Handler(router.Priority), CountRefusal: with.cpu.CountRefusal,
-		Connections: connections.Handler, Responses: responses.Handler, Certificate: certificates.clients.Handler,
+		Connections: connections.Handler, CloseAfter: connections.CloseAfter,
+		Responses: responses.Handler, Certificate: certificates.clients.Handler,
 		ClientLimit: stores.limiter.PerClient(c.config.Limits.Client), Identify: callers.identify,
 		Forward: c.headers.Collect,
 	})

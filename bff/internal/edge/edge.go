@@ -24,6 +24,9 @@ type Deps struct {
 	CountRefusal func()
 	// Connections watches what requests do to their connections.
 	Connections func(http.Handler) http.Handler
+	// CloseAfter reports whether the client should close its connection after the response to r, which Connections does not see
+	// if it is refused. It must be safe for concurrent use. Nil: never.
+	CloseAfter func(r *http.Request) bool
 	// Responses bounds what is buffered for clients that read slowly.
 	Responses func(http.Handler) http.Handler
 	// Middleware is that of an embedding program.

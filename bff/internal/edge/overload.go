@@ -26,7 +26,7 @@ func (d Deps) overload(cors func(http.Handler) http.Handler) func(http.Handler) 
 		return nil
 	}
 
-	around := slices.DeleteFunc(chi.Middlewares{refusalHeaders, d.Problems, cors}, func(layer func(http.Handler) http.Handler) bool {
+	around := slices.DeleteFunc(chi.Middlewares{refusalHeaders(d.CloseAfter), d.Problems, cors}, func(layer func(http.Handler) http.Handler) bool {
 		return layer == nil
 	})
 	refusal := around.Handler(refuse(d.Metrics, d.CountRefusal))
@@ -34,18 +34,25 @@ func (d Deps) overload(cors func(http.Handler) http.Handler) func(http.Handler) 
 	return func(next http.Handler) http.Handler { return d.Overload(refusal, next) }
 }
 
-// refusalHeaders adds the id of the request, and the headers for browsers.
-func refusalHeaders(next http.Handler) http.Handler {
-	browsers := newSecurityHeaders()
+// refusalHeaders adds what all responses have: the id of the request, the headers for browsers, and, if the client should close its
+// connection, that it should.
+func refusalHeaders(closeAfter func(*http.Request) bool) func(http.Handler) http.Handler {
+	browsers, closing := newSecurityHeaders(), []string{"close"}
 
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header()[headerRequestID] = []string{requestID(r.Header)}
-		browsers.set(w.Header(), r)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header()[headerRequestID] = []string{requestID(r.Header)}
+			browsers.set(w.Header(), r)
 
-		writer := response.New(w, r, browsers)
-		next.ServeHTTP(&writer, r)
-		writer.Finish()
-	})
+			if closeAfter != nil && closeAfter(r) {
+				w.Header()["Connection"] = closing
+			}
+
+			writer := response.New(w, r, browsers)
+			next.ServeHTTP(&writer, r)
+			writer.Finish()
+		})
+	}
 }
 
 // refuse responds with a 503.

@@ -13,7 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge"
+	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
@@ -165,6 +167,27 @@ func TestRefusalHasTheHeadersOfAllResponses(t *testing.T) {
 				if got := strings.Join(resp.Header().Values(name), "|"); got != want {
 					t.Errorf("%s: got %q, want %q", name, got, want)
 				}
+			}
+		})
+	}
+}
+
+// A client that is refused by a gateway that is leaving, or has too many connections, connects elsewhere. Once, it stayed.
+func TestRefusalAsksToClose(t *testing.T) {
+	t.Parallel()
+
+	for name, tt := range map[string]struct {
+		leaving bool
+		want    string
+	}{"leaving": {true, "close"}, "staying": {false, ""}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			e := overloaded(t)
+			e.deps.CloseAfter = connection.New(config.Server{}, func() bool { return tt.leaving }).CloseAfter
+
+			if got := e.do(with(http.MethodGet), ok).Header().Get("Connection"); got != tt.want {
+				t.Errorf("Connection: %q, want %q", got, tt.want)
 			}
 		})
 	}

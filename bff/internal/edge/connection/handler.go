@@ -54,6 +54,9 @@ func (g *Guard) exhausted(b *abortBudget) bool {
 	return g.config.MaxAbortedPerConnection > 0 && b.used() >= int64(g.config.MaxAbortedPerConnection)
 }
 
+// CloseAfter reports whether the client should close its connection after the response to a request that Handler does not serve.
+func (g *Guard) CloseAfter(r *http.Request) bool { return g.closesAfter(budgetOf(r.Context())) }
+
 // closesAfter reports whether a connection should be closed after a response. Half of the aborts that are allowed are enough, so
 // that a well-behaved client has a new connection before a request is refused.
 func (g *Guard) closesAfter(b *abortBudget) bool {
@@ -68,7 +71,7 @@ type closing struct{ guard *Guard }
 
 // BeforeHeader implements response.Hook.
 func (c closing) BeforeHeader(r *http.Request, header http.Header, status int) int {
-	if c.guard.closesAfter(budgetOf(r.Context())) {
+	if c.guard.CloseAfter(r) {
 		header.Set("Connection", "close")
 	}
 
