@@ -68,10 +68,12 @@ type attached struct {
 func (a attached) Build(
 	target resolver.Target, cc resolver.ClientConn, options resolver.BuildOptions,
 ) (resolver.Resolver, error) {
-	cc = attaching{cc, a.group}
 	if a.refresh <= 0 {
-		return a.Builder.Build(target, cc, options)
+		return a.Builder.Build(target, attaching{cc, a.group}, options)
 	}
+
+	// What does not change anything is logged, but does not reach gRPC.
+	cc = attaching{&changes{ClientConn: cc}, a.group}
 
 	return newRefreshed(a.refresh, cc, func(cc resolver.ClientConn) (resolver.Resolver, error) {
 		return a.Builder.Build(target, cc, options)

@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"context"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/testkit/nameserver"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
@@ -175,5 +177,38 @@ func TestAllExtraCallsAreAFifthOfTheLoadAtMost(t *testing.T) {
 				t.Errorf("%d attempts for %d calls", got, calls)
 			}
 		})
+	}
+}
+
+// Once, each lookup of the name renewed gRPC's budget: with as many as there are while addresses fail, nearly all calls were retried.
+func TestLookupsDoNotRenewTheBudgetOfRetries(t *testing.T) {
+	t.Parallel()
+
+	const (
+		atLeast = 1500
+		lookups = 30
+	)
+
+	var attempts atomic.Int32
+
+	_, port, _ := net.SplitHostPort(start(t, backend{get: func(context.Context) (*orderv1.Order, error) {
+		attempts.Add(1)
+
+		return nil, status.Error(codes.Unavailable, "failed")
+	}}))
+
+	names := nameserver.Start(t, "127.0.0.1")
+	target := dnsTarget(names, port, time.Millisecond)
+	target.Methods = map[string]policy.Policy{rpcGet: {Retry: retried()}}
+	orders := client(t, open(t, target, quiet(t)))
+
+	calls := 0
+	for ; calls < atLeast || names.Queries() < lookups; calls++ {
+		_, _ = orders.GetOrder(bounded(t), &orderv1.GetOrderRequest{})
+	}
+
+	// At first, as many may come at once as can be saved up.
+	if got := int(attempts.Load()); got > calls*12/10+100 {
+		t.Errorf("%d attempts for %d calls", got, calls)
 	}
 }
