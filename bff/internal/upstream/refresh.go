@@ -77,10 +77,12 @@ type lookup struct {
 
 	resolver resolver.Resolver
 	ended    chan error
+	// stop is closed when there is to be no result any more. DNS reports a lookup that was interrupted as one without addresses.
+	stop <-chan struct{}
 }
 
 func (r *refreshed) begin() (l *lookup, err error) {
-	l = &lookup{ClientConn: r.cc, ended: make(chan error, 1)}
+	l = &lookup{ClientConn: r.cc, ended: make(chan error, 1), stop: r.stop}
 	l.resolver, err = r.build(l)
 
 	return l, err
@@ -88,6 +90,10 @@ func (r *refreshed) begin() (l *lookup, err error) {
 
 // UpdateState implements resolver.ClientConn.
 func (l *lookup) UpdateState(state resolver.State) error {
+	if l.stopped() {
+		return nil
+	}
+
 	err := l.ClientConn.UpdateState(state)
 	l.end(err)
 
@@ -96,8 +102,21 @@ func (l *lookup) UpdateState(state resolver.State) error {
 
 // ReportError implements resolver.ClientConn.
 func (l *lookup) ReportError(err error) {
+	if l.stopped() {
+		return
+	}
+
 	l.ClientConn.ReportError(err)
 	l.end(err)
+}
+
+func (l *lookup) stopped() bool {
+	select {
+	case <-l.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 func (l *lookup) end(err error) {

@@ -244,6 +244,31 @@ func TestCloseEndsALookup(t *testing.T) {
 	})
 }
 
+// gRPC's resolver reports a lookup that is interrupted as one that found nothing, which was once logged as a fault of the name.
+func TestLookupThatIsInterruptedHasNoResult(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		cc := &results{}
+
+		r, err := newRefreshed(time.Second, cc, func(cc resolver.ClientConn) (resolver.Resolver, error) {
+			return closing{func() {
+				_ = cc.UpdateState(resolver.State{})
+				cc.ReportError(errors.New("interrupted"))
+			}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		r.Close()
+
+		if len(cc.list) > 0 {
+			t.Errorf("got %q", cc.list)
+		}
+	})
+}
+
 func TestTargetThatCannotBeResolvedIsRefused(t *testing.T) {
 	t.Parallel()
 
