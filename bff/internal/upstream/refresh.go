@@ -163,6 +163,8 @@ func (r *refreshed) wait(err error) bool {
 	case <-r.stop:
 		return false
 	case <-due.C:
+		// Nobody has asked since a lookup that succeeded.
+		r.gap = minLookupGap
 		return true
 	case <-r.asked:
 	}
