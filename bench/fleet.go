@@ -145,7 +145,7 @@ func (f *fleet) startGateways(ctx context.Context, o options) (err error) {
 		return err
 	}
 
-	if f.portico, err = f.serve(ctx, "portico", o.portico); err != nil {
+	if f.portico, err = f.serve(ctx, "portico", o.portico, f.settings); err != nil {
 		return err
 	}
 
@@ -153,10 +153,15 @@ func (f *fleet) startGateways(ctx context.Context, o options) (err error) {
 		return nil
 	}
 
-	if f.against, err = f.serve(ctx, "against", o.against); err != nil {
-		// It may be older than the setting.
-		f.settings = ""
-		f.against, err = f.serve(ctx, "against", o.against)
+	return f.startAgainst(ctx, o)
+}
+
+// startAgainst starts the other build of Portico, without the settings if it is older than they are.
+func (f *fleet) startAgainst(ctx context.Context, o options) (err error) {
+	const name = "against"
+
+	if f.against, err = f.serve(ctx, name, o.against, f.settings); err != nil {
+		f.against, err = f.serve(ctx, name, o.against, "")
 	}
 
 	return err
@@ -168,15 +173,15 @@ func (f *fleet) startPair(ctx context.Context, o options, otherFirst bool) (stop
 	stop = func() { f.stopDownTo(before) }
 
 	if !otherFirst {
-		f.portico, err = f.serve(ctx, "portico", o.portico)
+		f.portico, err = f.serve(ctx, "portico", o.portico, f.settings)
 	}
 
 	if err == nil {
-		f.against, err = f.serve(ctx, "against", o.against)
+		err = f.startAgainst(ctx, o)
 	}
 
 	if err == nil && otherFirst {
-		f.portico, err = f.serve(ctx, "portico", o.portico)
+		f.portico, err = f.serve(ctx, "portico", o.portico, f.settings)
 	}
 
 	return stop, err
@@ -202,9 +207,9 @@ func (f *fleet) gateway(ctx context.Context, name, binary string, args ...string
 	return p, err
 }
 
-// serve starts a build of Portico.
-func (f *fleet) serve(ctx context.Context, name, binary string) (*process, error) {
-	config, err := f.configure(name)
+// serve starts a build of Portico, with further settings.
+func (f *fleet) serve(ctx context.Context, name, binary, settings string) (*process, error) {
+	config, err := f.configure(name, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +229,7 @@ func (f *fleet) withRoutes(ctx context.Context, counts ...int) ([]*process, erro
 	for _, count := range counts {
 		name := fmt.Sprintf("%d routes", count)
 
-		config, err := f.configure(name)
+		config, err := f.configure(name, f.settings)
 		if err != nil {
 			return nil, err
 		}
@@ -264,8 +269,8 @@ func (f *fleet) stopDownTo(count int) {
 // authority is that of the calls of a gateway.
 func authority(gateway string) string { return strings.ReplaceAll(gateway, " ", "-") }
 
-// configure writes the configuration of a build of Portico, and returns the file.
-func (f *fleet) configure(name string) (file string, err error) {
+// configure writes the configuration of a build of Portico, with further settings, and returns the file.
+func (f *fleet) configure(name, settings string) (file string, err error) {
 	file = filepath.Join(f.dir, authority(name)+".yaml")
 
 	tls := ""
@@ -274,7 +279,7 @@ func (f *fleet) configure(name string) (file string, err error) {
 	}
 
 	text := fmt.Sprintf(configuration, tls, sample.Issuer, sample.Audience, sample.Algorithm, f.keys, f.backend.address,
-		authority(name)) + f.settings
+		authority(name)) + settings
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", fmt.Errorf("write configuration: %w", err)
 	}

@@ -83,8 +83,8 @@ func (f *fleet) startOnCores(ctx context.Context, o options) error {
 		return err
 	}
 
-	if f.portico, err = f.serve(ctx, "portico", o.portico); err == nil && o.against != "" {
-		f.against, err = f.serve(ctx, "against", o.against)
+	if f.portico, err = f.serve(ctx, "portico", o.portico, ""); err == nil && o.against != "" {
+		f.against, err = f.serve(ctx, "against", o.against, "")
 	}
 
 	return errors.Join(err, pinThread(others))
