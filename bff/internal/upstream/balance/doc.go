@@ -1,7 +1,7 @@
 // Package balance decides which address of a backend a call goes to. It is a load balancing policy of gRPC that wraps one of gRPC's
 // own (round robin, least request, weighted round robin, ring hash), which chooses among the addresses that are not excluded:
 //
-//   - An address whose calls fail repeatedly, or that is alone with errors, is excluded for a while (ejection).
+//   - An address whose calls fail repeatedly, or that is the only one that replies with errors, is excluded for a while (ejection).
 //   - An address that is connected but unresponsive, such as a stopped process, loses its connection, so that calls do not wait for
 //     it (probe).
 //

@@ -128,6 +128,7 @@ func TestJudge(t *testing.T) {
 		{"not_found", status.Error(codes.NotFound, ""), true, false, healthy},
 		{"internal", status.Error(codes.Internal, ""), true, false, failing},
 		{"rate_limited", status.Error(codes.ResourceExhausted, ""), true, false, failing},
+		{"unimplemented", status.Error(codes.Unimplemented, ""), true, false, healthy},
 		{"invalid_argument", status.Error(codes.InvalidArgument, ""), true, false, healthy},
 		{"permission_denied", status.Error(codes.PermissionDenied, ""), true, false, healthy},
 		{"our_own_refusal", status.Error(codes.ResourceExhausted, "too large"), false, false, notCounted},

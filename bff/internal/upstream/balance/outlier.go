@@ -6,8 +6,9 @@ import (
 )
 
 // An address is an outlier if it replies with errors to nearly all calls, and most of the others to nearly none. One address alone
-// says little: whoever rejects a call, the backend or a limit of its own, may be right about all of them. It takes an average over
-// many calls, as clients that send bad requests do not choose addresses, and there are only two of them sometimes.
+// says little: a backend, or a limit of its own, may have good reason to reject every call. It takes an average over many calls:
+// there are sometimes only two addresses, and clients hardly choose one. (Round robin over two lets a single client that alternates
+// strictly between two kinds of calls do so, while there are no other calls. Codes that follow from the request do not count.)
 const (
 	// averageOver is how many calls count: each further one weighs as much as an averageOver-th. An address is an outlier after 25
 	// errors in a row at the earliest.

@@ -92,7 +92,7 @@ const (
 )
 
 // resultOf counts, like the breaker, only UNAVAILABLE and DEADLINE_EXCEEDED as failures. Every other reply shows that the backend
-// works, unless an address is alone with it.
+// works, unless it blames the backend and comes from one address only.
 func resultOf(end balancer.DoneInfo, clientDeadlineShorter bool, conn *conn) outcome {
 	switch code := status.Code(end.Err); code {
 	case codes.Canceled:
@@ -123,10 +123,11 @@ func resultOf(end balancer.DoneInfo, clientDeadlineShorter bool, conn *conn) out
 	}
 }
 
-// serverFault reports whether the code blames the backend: those for which HTTP has a status of 5xx, and RESOURCE_EXHAUSTED.
+// serverFault reports whether the code blames the backend: those for which HTTP has a status of 5xx, and RESOURCE_EXHAUSTED, but not
+// UNIMPLEMENTED, which follows from the method that a client calls.
 func serverFault(code codes.Code) bool {
 	switch code {
-	case codes.ResourceExhausted, codes.Internal, codes.Unknown, codes.DataLoss, codes.Unimplemented:
+	case codes.ResourceExhausted, codes.Internal, codes.Unknown, codes.DataLoss:
 		return true
 	default:
 		return false
