@@ -219,8 +219,8 @@ type Limits struct {
 	MaxDecompressionRatio int `default:"100" env:"MAX_DECOMPRESSION_RATIO" yaml:"max_decompression_ratio"`
 	// Client is the coarse limit per client address. Default 1000 per second, burst 2000.
 	Client Rate `envPrefix:"CLIENT_" yaml:"client"`
-	// MaxKeys is how many buckets of each kind (by how long they take to fill) the limiter remembers, at 27 bytes each. Default
-	// 100000, about 2.5 MB a kind; there are five kinds, made on first use, and one more for Client.
+	// MaxKeys is how many buckets of each kind (by how long they take to fill) the limiter remembers. Default 100000, which
+	// take 2.7 MB a kind when full; there are five kinds, made on first use, and one more for Client.
 	MaxKeys int `default:"100000" env:"MAX_KEYS" yaml:"max_keys"`
 	// LegacyHeaders adds RateLimit-Limit, RateLimit-Remaining and RateLimit-Reset to responses, which say the same as RateLimit and
 	// RateLimit-Policy, for clients that read only those of earlier drafts. Default false: more headers make responses slower.

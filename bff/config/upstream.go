@@ -56,7 +56,8 @@ type Probe struct {
 	Timeout time.Duration `default:"1s" env:"TIMEOUT" yaml:"timeout"`
 }
 
-// Ejection leaves out, for a while, an address at which calls fail one after the other, or that is alone with errors.
+// Ejection leaves out, for a while, an address at which calls fail one after the other, or that is the only one that replies with
+// errors.
 type Ejection struct {
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// Failures one after the other. Default 5.

@@ -12,7 +12,8 @@ import (
 // while others are not; then the bucket is lost that restricted its caller least. Keys are stored as hashes with seeds that nobody
 // outside of the process knows, so that nobody can choose their set.
 //
-// A set is allocated for its first key, so a table takes as much memory as its keys need. It is never replaced.
+// A set takes 416 bytes, which are allocated for its first key. So a table grows with its keys, but a few of them take more than 27
+// bytes each, as when it is full. A set is never replaced.
 type table struct {
 	sets []atomic.Pointer[set]
 	kind kind
