@@ -21,8 +21,8 @@ type Memory struct {
 	tables           tables
 }
 
-// NewMemory returns a Memory of up to maxKeys buckets of each kind. One that is full takes 27 bytes a bucket: 27 MB for a million, and
-// 135 MB if all five kinds are used that much.
+// NewMemory returns a Memory of up to maxKeys buckets of each kind. A kind that is full takes 27 bytes a bucket: 27 MB for a
+// million, and 135 MB if all five are.
 func NewMemory(maxKeys int) *Memory {
 	return &Memory{
 		setSeed: maphash.MakeSeed(), keySeed: maphash.MakeSeed(), start: time.Now(),

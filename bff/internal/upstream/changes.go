@@ -6,8 +6,8 @@ import (
 	"google.golang.org/grpc/resolver"
 )
 
-// changes passes on only results of lookups that change something: other addresses than those that gRPC has, and errors while it has
-// none.
+// changes passes on only results of lookups that change something: other addresses than those that gRPC has, and errors while it
+// has none.
 //
 // With each result gRPC starts with a full retry budget again (maybeApplyDefaultServiceConfig in clientconn.go of grpc 1.85), and
 // while addresses fail there are many lookups. Its balancers need no result to connect again.

@@ -123,8 +123,8 @@ func resultOf(end balancer.DoneInfo, clientDeadlineShorter bool, conn *conn) out
 	}
 }
 
-// serverFault reports whether the code blames the backend: those for which HTTP has a status of 5xx, and RESOURCE_EXHAUSTED, but not
-// UNIMPLEMENTED, which follows from the method that a client calls.
+// serverFault reports whether the code blames the backend: those for which HTTP has a status of 5xx, and RESOURCE_EXHAUSTED, but
+// not UNIMPLEMENTED, which follows from the method that a client calls.
 func serverFault(code codes.Code) bool {
 	switch code {
 	case codes.ResourceExhausted, codes.Internal, codes.Unknown, codes.DataLoss:
