@@ -22,8 +22,10 @@ func TestOverloadEndsWhileDraining(t *testing.T) {
 		var waited atomic.Int64
 
 		gate := delay.New(5*time.Millisecond, delay.Deps{
-			Logger:  slog.New(slog.DiscardHandler),
-			Measure: func() (delay.Measurement, bool) { return delay.Measurement{Waited: time.Duration(waited.Load()), Queued: true}, true },
+			Logger: slog.New(slog.DiscardHandler),
+			Measure: func() (delay.Measurement, bool) {
+				return delay.Measurement{Waited: time.Duration(waited.Load()), Queued: true}, true
+			},
 		})
 
 		status := func(code int) http.Handler {

@@ -80,11 +80,10 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 		return nil, err
 	}
 	handler, err := c.wrap(router, edge.Deps{
-		Logger: with.logger, Metrics: with.metrics, Overload: with.cpu.Handler(router.Priority), CountRefusal: with.cpu.CountRefusal,
-		Connections: connections.Handler, CloseAfter: connections.CloseAfter,
-		Responses: responses.Handler, Certificate: certificates.clients.Handler,
-		ClientLimit: stores.limiter.PerClient(c.config.Limits.Client), Identify: callers.identify,
-		Forward: c.headers.Collect,
+		Logger: with.logger, Metrics: with.metrics, Identify: callers.identify, Forward: c.headers.Collect,
+		Overload: with.cpu.Handler(router.Priority), CountRefusal: with.cpu.CountRefusal,
+		Connections: connections.Handler, CloseAfter: connections.CloseAfter, Responses: responses.Handler,
+		Certificate: certificates.clients.Handler, ClientLimit: stores.limiter.PerClient(c.config.Limits.Client),
 	})
 	if err != nil {
 		return nil, err

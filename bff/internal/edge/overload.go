@@ -26,9 +26,8 @@ func (d Deps) overload(cors func(http.Handler) http.Handler) func(http.Handler) 
 		return nil
 	}
 
-	around := slices.DeleteFunc(chi.Middlewares{refusalHeaders(d.CloseAfter), d.Problems, cors}, func(layer func(http.Handler) http.Handler) bool {
-		return layer == nil
-	})
+	around := chi.Middlewares{refusalHeaders(d.CloseAfter), d.Problems, cors}
+	around = slices.DeleteFunc(around, func(layer func(http.Handler) http.Handler) bool { return layer == nil })
 	refusal := around.Handler(refuse(d.Metrics, d.CountRefusal))
 
 	return func(next http.Handler) http.Handler { return d.Overload(refusal, next) }

@@ -37,7 +37,8 @@ func Prepare(p *Problem) *Prepared {
 }
 
 // Write writes the problem as the response to a request that has no record yet. The id must need no escaping in JSON. The document
-// has no instance, unless it has to be made for this client. The headers of all responses, such as Cache-Control, are up to the caller.
+// has no instance, unless it has to be made for this client. The headers of all responses, such as Cache-Control, are up to the
+// caller.
 func (p *Prepared) Write(w http.ResponseWriter, r *http.Request, id string) {
 	accept := r.Header["Accept"]
 

@@ -156,9 +156,10 @@ func (c *call) recordResult(err error) {
 	})
 }
 
-// A call waits several times for a CPU of the gateway: to be sent, for its reply to be read, to go on with it. Only the longest wait
-// is known. If it is a quarter of the time of the call, all together may be most of it, and that time says more about the gateway
-// than about the backend. The bound for timeouts is lower, since a breaker that opens does more harm than a limit that changes.
+// A call waits several times for a CPU of the gateway: to be sent, for its reply to be read, to go on with it. Only the longest
+// wait is known. If it is a quarter of the time of the call, all together may be most of it, and that time says more about the
+// gateway than about the backend. The bound for timeouts is lower, since a breaker that opens does more harm than a limit that
+// changes.
 const (
 	latencyShare = 1. / 4
 	timeoutShare = 1. / 8

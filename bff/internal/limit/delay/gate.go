@@ -54,8 +54,8 @@ type Measurement struct {
 
 const priorities = 3
 
-// notable is the delay above which one is remembered. Less is nothing unusual. It does not depend on the target, which may be so long
-// that nothing is refused.
+// notable is how long a delay must be to be remembered. Less is nothing unusual. It does not depend on the target, which may be so
+// long that nothing is refused.
 const notable = time.Millisecond
 
 // every is how often the delay is measured. A measurement takes a few microseconds.
@@ -132,8 +132,8 @@ func (g *Gate) Longest(since time.Time) time.Duration { return g.history.longest
 // Refused is how many requests were refused.
 func (g *Gate) Refused() int64 { return g.refused.Load() }
 
-// CountRefusal counts a request that was refused. The refusal of Handler calls it, since it may serve some requests after all, such as
-// preflights.
+// CountRefusal counts a request that was refused. The refusal of Handler calls it, since it may serve some requests after all, such
+// as preflights.
 func (g *Gate) CountRefusal() { g.refused.Add(1) }
 
 // Handler returns what passes requests to next, or to refusal those that are refused. The priority of a request is needed only

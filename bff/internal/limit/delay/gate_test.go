@@ -26,7 +26,7 @@ type gated struct {
 	stalled  atomic.Bool
 	// sparse is how many ticks a measurement takes beyond the first.
 	sparse atomic.Int64
-	log      bytes.Buffer
+	log    bytes.Buffer
 }
 
 func run(t *testing.T) *gated {
