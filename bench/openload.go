@@ -68,7 +68,7 @@ func (l *openLoad) run(ctx context.Context, rate float64, length time.Duration) 
 		l.issue(now)
 	}
 
-	// Nothing is under way when nobody has any patience left.
+	// Nothing is under way when all requests have run out of time.
 	for deadline := time.Now().Add(2 * patience); time.Now().Before(deadline); time.Sleep(pollInterval) {
 		l.mu.Lock()
 		over := l.idle == l.open

@@ -14,7 +14,7 @@ import (
 type progress struct {
 	mu       sync.Mutex
 	terminal io.Writer
-	// end is when all is expected to be done. Zero: nobody knows.
+	// end is when all is expected to be done. Zero: it is not known.
 	end time.Time
 	// shown reports that the line is not empty.
 	shown bool

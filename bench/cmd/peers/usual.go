@@ -164,7 +164,7 @@ func unauthorized(w http.ResponseWriter) {
 
 type claimsKey struct{}
 
-// subject is who makes a request. Without authenticate it is nobody.
+// subject is who makes a request. Without authenticate it is empty.
 func subject(ctx context.Context) string {
 	if caller, ok := ctx.Value(claimsKey{}).(*claims); ok {
 		return caller.Subject

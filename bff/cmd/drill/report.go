@@ -118,7 +118,7 @@ func (r *report) check(entries []entry) {
 		}
 	}
 
-	r.unkeyed = fmt.Sprintf("%d writes without a key, each sent once: %d failed, %d of which were made all the same",
+	r.unkeyed = fmt.Sprintf("%d writes without a key, each sent once: %d failed, but %d of these were made",
 		unkeyed, refused, made)
 
 	r.addf(lost == 0, "%d of %d acknowledged writes lost, want 0", lost, acknowledged)

@@ -137,7 +137,7 @@ func TestReport(t *testing.T) {
 	for _, want := range []string{
 		"| killed | 405 | 503 ×2 | timeout ×1 (1 given up) | 503 ×1 | 1 | 30/30 | 30/30 | 30/30 | 0.1 s | 1 | 0 |\n",
 		"- MISSED: 1 of 3 acknowledged writes lost, want 0\n",
-		"3 writes without a key, each sent once: 2 failed, 1 of which were made all the same.\n",
+		"3 writes without a key, each sent once: 2 failed, but 1 of these were made.\n",
 		"- MISSED: 1 writes doubled, want 0\n",
 		"- MISSED: killed: 2 idempotent requests failed, want at most 1\n",
 		"- met: killed: recovered after 0.1 s, want at most 5s\n",

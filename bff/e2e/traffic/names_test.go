@@ -109,7 +109,7 @@ func TestNameIsResolvedAtOnceWhenAllAddressesFail(t *testing.T) {
 	n.names.Set(secondIP)
 	gatewaytest.Eventually(t, "a request at the new address", func() bool { return n.reaches(t, secondIP) })
 
-	// However long nobody was there.
+	// However long there was no reply.
 	if got := n.names.Queries() - before; got > 50 {
 		t.Errorf("DNS was asked %d times", got)
 	}

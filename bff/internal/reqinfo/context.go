@@ -7,6 +7,31 @@ import (
 	"time"
 )
 
+type contextKey struct{}
+
+// NewContext returns a context that carries the record.
+func NewContext(ctx context.Context, rec *Record) context.Context {
+	return context.WithValue(ctx, contextKey{}, rec)
+}
+
+// IsKey reports whether a context returns its record for the key.
+func IsKey(key any) bool { return key == contextKey{} }
+
+// From returns the record of the request, or an empty one (never nil) outside of a request.
+func From(ctx context.Context) *Record {
+	if rec, ok := Lookup(ctx); ok {
+		return rec
+	}
+
+	return &Record{}
+}
+
+// Lookup returns the record of the request; false outside of a request.
+func Lookup(ctx context.Context) (*Record, bool) {
+	rec, ok := ctx.Value(contextKey{}).(*Record)
+	return rec, ok
+}
+
 // Context is the context of a request: that of its server, with the record and, once the route is known, with a deadline. It is the
 // only one that most requests have. It is safe for concurrent use; Begin comes before all else.
 type Context struct {

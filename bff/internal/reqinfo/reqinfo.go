@@ -174,31 +174,6 @@ func (r *Record) Identity() [4]string {
 // IsTraceContext reports whether forwarded metadata is about the trace of a request, so that the response does not depend on it.
 func IsTraceContext(name string) bool { return name == "traceparent" || name == "tracestate" }
 
-type contextKey struct{}
-
-// NewContext returns a context that carries the record.
-func NewContext(ctx context.Context, rec *Record) context.Context {
-	return context.WithValue(ctx, contextKey{}, rec)
-}
-
-// IsKey reports whether a context returns its record for the key.
-func IsKey(key any) bool { return key == contextKey{} }
-
-// From returns the record of the request, or an empty one (never nil) outside of a request.
-func From(ctx context.Context) *Record {
-	if rec, ok := Lookup(ctx); ok {
-		return rec
-	}
-
-	return &Record{}
-}
-
-// Lookup returns the record of the request; false outside of a request.
-func Lookup(ctx context.Context) (*Record, bool) {
-	rec, ok := ctx.Value(contextKey{}).(*Record)
-	return rec, ok
-}
-
 // MaxReserve is how much of the time of a request is reserved for the response at most: the time to write a large one.
 const MaxReserve = 20 * time.Millisecond
 
