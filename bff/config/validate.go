@@ -72,7 +72,7 @@ type validation struct{ problems []error }
 
 func (v *validation) check(ok bool, path, problem string) {
 	if !ok {
-		v.problems = append(v.problems, fmt.Errorf("%s: %s", path, problem))
+		v.problems = append(v.problems, &Fault{Path: path, Err: errors.New(problem)})
 	}
 }
 
