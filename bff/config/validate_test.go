@@ -345,7 +345,9 @@ func TestInvalid(t *testing.T) {
 		}, "server.max_streams_per_connection: must be positive"},
 		{"cache", func(c *config.Config) { c.Cache.MaxBytes = -1 }, "cache.max_bytes: must be positive"},
 		{"redis", func(c *config.Config) { c.Redis.URL = "localhost:6379" }, "redis.url: is not redis://host:port or rediss://host:port"},
-		{"selector", func(c *config.Config) { c.Policies = []config.Policy{{}} }, "policies[0].selector: is needed"},
+		{"selector", func(c *config.Config) {
+			c.Policies = []config.Policy{{Set: map[string]any{"timeout": "1s"}}}
+		}, "policies[0].selector: is needed"},
 		{"breaker_open_for", func(c *config.Config) {
 			upstream(c, func(u *config.Upstream) { u.Breaker.OpenFor = -1 })
 		}, "upstreams.user.breaker.open_for: must be positive"},

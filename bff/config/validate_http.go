@@ -1,0 +1,57 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// proxies checks the prefixes whose X-Forwarded-For is believed.
+func (v *validation) proxies(c ClientIP) {
+	for i, text := range c.TrustedProxies {
+		_, err := netip.ParsePrefix(text)
+
+		reason := fmt.Sprintf("%q is not a CIDR prefix, such as 10.0.0.0/8", text)
+		if ip, notIP := netip.ParseAddr(text); notIP == nil && ip.Zone() == "" {
+			reason = fmt.Sprintf("%q is not a CIDR prefix; write %s for this address alone",
+				text, netip.PrefixFrom(ip, ip.BitLen()))
+		}
+
+		v.check(err == nil, fmt.Sprintf("client_ip.trusted_proxies[%d]", i), reason)
+	}
+}
+
+// headers checks the form of the names; which of them may not be listed is decided where they are used.
+func (v *validation) headers(h Headers, apiKey string) {
+	for i, name := range h.Request {
+		path := fmt.Sprintf("headers.request[%d]", i)
+		v.headerName(path, name)
+		v.check(!strings.EqualFold(name, apiKey), path, "carries API keys, which stay at the gateway")
+	}
+
+	for i, name := range h.Response {
+		v.headerName(fmt.Sprintf("headers.response[%d]", i), name)
+	}
+}
+
+// headerName checks that a name is a token (RFC 9110, section 5.6.2).
+func (v *validation) headerName(path, name string) {
+	v.check(isToken(name), path, fmt.Sprintf("%q is not a header name", name))
+}
+
+// isToken reports whether a text is a token (RFC 9110, section 5.6.2).
+func isToken(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", c)
+	})
+}
+
+// query checks that each of the parameters to ignore is a name, or the beginning of one.
+func (v *validation) query(q Query) {
+	for i, name := range q.Ignored {
+		path := fmt.Sprintf("query.ignored[%d]", i)
+		v.check(name != "", path, "is empty")
+		v.check(!strings.Contains(strings.TrimSuffix(name, "*"), "*"), path,
+			fmt.Sprintf(`%q matches no parameter: "*" can only be at the end`, name))
+	}
+}

@@ -1,0 +1,98 @@
+package config
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// listeners checks the addresses to listen on: their form, and that both can be listened on at the same time.
+func (v *validation) listeners(c Config) {
+	server, ok := v.listener("server.address", c.Server.Address)
+	if c.Admin.Address == AdminOff {
+		return
+	}
+
+	admin, both := v.listener("admin.address", c.Admin.Address)
+	v.check(!ok || !both || !server.overlaps(admin), "admin.address",
+		fmt.Sprintf("%q cannot be listened on beside server.address, %q; choose another port", c.Admin.Address, c.Server.Address))
+}
+
+// endpoint is an address of TCP. The host may be empty, which means all addresses of this machine to a listener.
+type endpoint struct {
+	host string
+	port int
+}
+
+// listener reports whether it is an address to listen on.
+func (v *validation) listener(path, address string) (endpoint, bool) {
+	at, ok := parseListener(address)
+
+	reason := fmt.Sprintf("%q is not host:port, such as 127.0.0.1:8080", address)
+
+	switch {
+	case strings.HasPrefix(address, "unix:"):
+		reason = fmt.Sprintf("%q is a Unix socket, on which the gateway does not listen; write host:port, such as 127.0.0.1:8080",
+			address)
+	case strings.Contains(address, "://"):
+		reason += ", without a scheme"
+	case path == "admin.address" && isWordForOff(address):
+		reason += fmt.Sprintf("; write %q to turn the listener off", AdminOff)
+	}
+
+	v.check(ok, path, reason)
+
+	return at, ok
+}
+
+func isWordForOff(text string) bool {
+	switch strings.ToLower(text) {
+	case "off", "no", "none", "false", "disabled":
+		return true
+	default:
+		return false
+	}
+}
+
+// parseListener reads host:port. The port is a number up to 65535, where 0 is for any that is free, or a name of the system's, such
+// as https.
+func parseListener(address string) (endpoint, bool) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port == "" || host != "" && !isHost(host) {
+		return endpoint{}, false
+	}
+
+	number, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", port)
+
+	return endpoint{host: host, port: number}, err == nil
+}
+
+// overlaps reports whether two listeners cannot be there at the same time, as far as the addresses say.
+func (e endpoint) overlaps(other endpoint) bool {
+	return e.port == other.port && e.port != 0 && (e.everywhere() || other.everywhere() || e.same(other))
+}
+
+// same reports whether both are the same address, as far as the text says: no name is looked up but localhost.
+func (e endpoint) same(other endpoint) bool {
+	return e.port == other.port && strings.EqualFold(e.address(), other.address())
+}
+
+func (e endpoint) everywhere() bool {
+	ip, err := netip.ParseAddr(e.host)
+
+	return e.host == "" || err == nil && ip.IsUnspecified()
+}
+
+func (e endpoint) address() string {
+	if ip, err := netip.ParseAddr(e.host); err == nil {
+		return ip.Unmap().String()
+	}
+
+	if strings.EqualFold(e.host, "localhost") {
+		return "127.0.0.1"
+	}
+
+	return e.host
+}
