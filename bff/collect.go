@@ -2,6 +2,7 @@ package bff
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -82,6 +83,8 @@ func (o options) readRules() (schema.Rules, error) {
 	return schema.JoinRules(all...), nil
 }
 
+// collect applies the options. With an error they lack what is faulty of the configuration and the rules, or have faults of their
+// own and must not be used.
 func collect(cfg config.Config, opts []Option) (options, error) {
 	var o options
 
@@ -98,16 +101,15 @@ func collect(cfg config.Config, opts []Option) (options, error) {
 	}
 
 	if err := o.faults.join(); err != nil {
-		return options{}, err
+		return o, err
 	}
 
-	var err error
-	if o.overrides, err = overrides(cfg.Policies); err != nil {
-		return options{}, fmt.Errorf("configuration: %w", err)
-	}
+	var policyFaults, ruleFault error
 
-	if o.rules, err = o.readRules(); err != nil {
-		return options{}, fmt.Errorf("HTTP rules: %w", err)
+	o.overrides, policyFaults = overrides(cfg.Policies)
+
+	if o.rules, ruleFault = o.readRules(); ruleFault != nil {
+		ruleFault = fmt.Errorf("HTTP rules: %w", ruleFault)
 	}
 
 	if cfg.Auth.Disabled && o.defaultPolicy.GetAccess() == nil {
@@ -119,7 +121,7 @@ func collect(cfg config.Config, opts []Option) (options, error) {
 		o.defaultPolicy = public
 	}
 
-	return o, nil
+	return o, errors.Join(policyFaults, ruleFault)
 }
 
 // validate checks the configuration, and the options and routes against it.
@@ -133,9 +135,7 @@ func (c *Compiled) validate() error {
 		a.checkRoutes(c.routes, &faults)
 	}
 
-	if err := check(); err != nil {
-		faults.addf("configuration: %w", err)
-	}
+	faults.add(check())
 
 	checkDialOptions(c.options.dialOptions, c.config, &faults)
 

@@ -2,7 +2,6 @@ package bff
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
@@ -29,33 +28,43 @@ type Compiled struct {
 // connections, and does not ask for credentials, upstreams and implementations of composites: Open does. The error names every
 // fault of the options, or of the routes and their policies.
 func Compile(cfg config.Config, opts ...Option) (*Compiled, error) {
+	compiled, err := compile(cfg, opts)
+	if err != nil {
+		return nil, err
+	}
+
+	return compiled, nil
+}
+
+// compile is Compile. With an error it returns what could be compiled; nil if the options are faulty in themselves.
+func compile(cfg config.Config, opts []Option) (*Compiled, error) {
 	cfg = cfg.WithDefaults()
 
+	var faults optionFaults
+
 	o, err := collect(cfg, opts)
-	if err != nil {
-		return nil, err
+	if faulty := o.faults.join(); faulty != nil {
+		return nil, faulty
 	}
+
+	faults.add(err)
 
 	headers, err := headerpolicy.New(cfg.Headers)
-	if err != nil {
-		return nil, fmt.Errorf("headers: %w", err)
-	}
+	faults.add(err)
 
 	routing, err := o.gatewayConfig(cfg)
-	if err != nil {
-		return nil, err
-	}
+	faults.add(err)
 
-	routing.ResponseHeaders = headers.Response()
+	if headers != nil {
+		routing.ResponseHeaders = headers.Response()
+	}
 
 	api, err := gateway.Compile(o.registrations(nil), routing)
-	if err != nil {
-		return nil, err
-	}
+	faults.add(err)
 
 	return &Compiled{
 		config: cfg, options: o, routing: routing, routes: api.Routes, methods: api.Methods, headers: headers,
-	}, nil
+	}, faults.join()
 }
 
 // New is Compile and Open. The caller closes the gateway.

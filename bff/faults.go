@@ -15,6 +15,13 @@ func (f *optionFaults) addf(format string, args ...any) {
 	f.list = append(f.list, fmt.Errorf(format, args...))
 }
 
+// add adds an error, unless it is nil.
+func (f *optionFaults) add(err error) {
+	if err != nil {
+		f.list = append(f.list, err)
+	}
+}
+
 // join returns them as one error; nil if there is none.
 func (f *optionFaults) join() error { return errors.Join(f.list...) }
 

@@ -35,15 +35,23 @@ func TestOverrides(t *testing.T) {
 func TestWhatCannotBeOverridden(t *testing.T) {
 	t.Parallel()
 
+	timeout := map[string]any{"timeout": "1s"}
+
 	for want, p := range map[string]config.Policy{
-		"policies[0].set: access is the schema's alone":      {Selector: "*", Set: map[string]any{"access": map[string]any{"public": true}}},
-		"policies[0].set: is no portico.v1.MethodPolicy":     {Selector: "*", Set: map[string]any{"timeouts": "1s"}},
-		`the policy for "order.v2.*": no method is selected`: {Selector: "order.v2.*", Set: map[string]any{"timeout": "1s"}},
-		"cache.scope: what is the same for all": {
+		"policies[0].set.access: is the schema's alone":                                                                           {Selector: "*", Set: map[string]any{"access": map[string]any{"public": true}}},
+		`policies[0].set.timeouts: there is no such field of a policy; did you mean "timeout"?`:                                   {Selector: "*", Set: map[string]any{"timeouts": "1s"}},
+		`policies[0].selector: "order.v2.*" selects no method; did you mean "order.v1.*"?`:                                        {Selector: "order.v2.*", Set: timeout},
+		`policies[0].selector: "order.v1.OrderService/GetOrder" selects no method; write "order.v1.OrderService.GetOrder"`:        {Selector: "order.v1.OrderService/GetOrder", Set: timeout},
+		`policies[0].selector: "/order.v1.OrderService/*" selects no method; write "order.v1.OrderService.*"`:                     {Selector: "/order.v1.OrderService/*", Set: timeout},
+		`policies[0].selector: "order.v1.OrderService/Gone" selects no method; the name of a method follows a "."`:                {Selector: "order.v1.OrderService/Gone", Set: timeout},
+		`policies[0].selector: "order.v1.OrderService" selects no method; write "order.v1.OrderService.*"`:                        {Selector: "order.v1.OrderService", Set: timeout},
+		`policies[0].selector: "OrderService.GetOrder" selects no method; write "order.v1.OrderService.GetOrder"`:                 {Selector: "OrderService.GetOrder", Set: timeout},
+		`policies[0].selector: "order.v1.OrderService.GetOrdr" selects no method; did you mean "order.v1.OrderService.GetOrder"?`: {Selector: "order.v1.OrderService.GetOrdr", Set: timeout},
+		"policies[0].set.cache.scope: what is the same for all": {
 			Selector: "*", Set: map[string]any{"cache": map[string]any{"ttl": "1s", "scope": "CACHE_SCOPE_PUBLIC"}},
 		},
-		"timeout: 0s is not between":                                  {Selector: "*", Set: map[string]any{"timeout": "0s"}},
-		"policies[0].set: is no portico.v1.MethodPolicy: proto: (lin": {Selector: "*", Set: map[string]any{"timeout": "soon"}},
+		"policies[0].set.timeout: 0s is not between":               {Selector: "*", Set: map[string]any{"timeout": "0s"}},
+		"policies[0].set.timeout: is no value of portico.v1.Metho": {Selector: "*", Set: map[string]any{"timeout": "soon"}},
 	} {
 		_, err := bff.Compile(config.Config{Policies: []config.Policy{p}}, bff.WithServices(gen.Services()...))
 		if err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "\u00a0", " "), want) {

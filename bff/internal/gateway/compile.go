@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -81,16 +82,15 @@ func Compile(registrations []Registration, config Config) (API, error) {
 
 	slices.SortStableFunc(routes, func(a, b Route) int { return schema.CompareRoutes(a.Route, b.Route) })
 
-	faults = append(faults, schema.UnknownRules(config.Rules, names), schema.CheckRoutes(plain), policy.Error(api.Faults))
-
 	methods := api.Methods()
 	if config.Composites {
 		maps.Copy(methods, linked(services, config))
 	}
 
-	faults = append(faults, unselected(methods, config.Defaults.Overrides)...)
+	policyFaults, settingFaults := overrideFaults(api.Faults, methods, config.Defaults.Overrides)
+	faults = append(faults, schema.UnknownRules(config.Rules, names), schema.CheckRoutes(plain), policy.Error(policyFaults))
 
-	return API{Routes: routes, Methods: methods}, joinFaults("routes", faults)
+	return API{Routes: routes, Methods: methods}, errors.Join(joinFaults("routes", faults), errors.Join(settingFaults...))
 }
 
 // linked are the methods of services that are linked into the program, but for those that are registered, and composites. Faults of
@@ -166,19 +166,4 @@ func defaultsOf(registrations []Registration, common policy.Defaults) (map[proto
 	}
 
 	return defaults, nil
-}
-
-// unselected returns the faults of overrides that select no method.
-func unselected(methods map[string]*policy.Method, overrides []policy.Override) []error {
-	var faults []error
-
-	all := slices.Collect(maps.Values(methods))
-
-	for _, o := range overrides {
-		if !slices.ContainsFunc(all, func(m *policy.Method) bool { return o.Selects(m.Descriptor.FullName()) }) {
-			faults = append(faults, fmt.Errorf("the policy for %q: no method is selected", o.Selector))
-		}
-	}
-
-	return faults
 }

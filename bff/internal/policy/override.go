@@ -14,6 +14,8 @@ type Override struct {
 	Selector string
 	// Policy holds the fields to replace.
 	Policy *porticov1.MethodPolicy
+	// Setting is its path in the configuration, such as "policies[0]".
+	Setting string
 }
 
 // Selects reports whether the override is for a method.

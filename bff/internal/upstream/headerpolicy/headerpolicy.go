@@ -26,28 +26,28 @@ type name struct {
 }
 
 // New makes a list of the client's headers that backends may get, and of the backends' that clients may get. Case does not matter,
-// and a name may be listed twice. The error lists all that are not header names, cannot be gRPC metadata, or belong to the gateway
-// or to HTTP itself.
+// and a name may be listed twice. The error joins a *config.Fault for each that is not a header name, cannot be gRPC metadata, or
+// belongs to the gateway or to HTTP itself.
 func New(cfg config.Headers) (*List, error) {
 	l := &List{response: make(map[string]string, len(cfg.Response))}
 
 	var faults []error
 
-	for _, listed := range cfg.Request {
+	for i, listed := range cfg.Request {
 		n := name{canonical: http.CanonicalHeaderKey(listed), lower: strings.ToLower(listed)}
 
 		if reason := refusedRequest(n.lower); reason != "" {
-			faults = append(faults, fmt.Errorf("request header %q: %s", listed, reason))
+			faults = append(faults, fault(fmt.Sprintf("headers.request[%d]", i), listed, reason))
 		} else if !slices.Contains(l.request, n) {
 			l.request = append(l.request, n)
 		}
 	}
 
-	for _, listed := range cfg.Response {
+	for i, listed := range cfg.Response {
 		lower := strings.ToLower(listed)
 
 		if reason := refusedResponse(lower); reason != "" {
-			faults = append(faults, fmt.Errorf("response header %q: %s", listed, reason))
+			faults = append(faults, fault(fmt.Sprintf("headers.response[%d]", i), listed, reason))
 		}
 
 		l.response[lower] = http.CanonicalHeaderKey(lower)
@@ -58,6 +58,10 @@ func New(cfg config.Headers) (*List, error) {
 	}
 
 	return l, nil
+}
+
+func fault(setting, listed, reason string) error {
+	return &config.Fault{Path: setting, Err: fmt.Errorf("%q %s", listed, reason)}
 }
 
 // Response returns the headers that clients may get of a backend's metadata, by the name of the metadata.
