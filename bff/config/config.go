@@ -39,6 +39,9 @@ type Config struct {
 	// Upstreams are the backends by the names that the schema gives them. PORTICO_UPSTREAMS_<NAME>_ADDRESSES and …_TARGET set them
 	// from the environment.
 	Upstreams map[string]Upstream `env:"-" yaml:"upstreams"`
+
+	// origins says where the settings were set. Nil: by a program.
+	origins *Origins
 }
 
 // Server is the listener for clients.

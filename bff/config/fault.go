@@ -1,7 +1,7 @@
 package config
 
 // Fault is something wrong with one setting.
-type Fault struct {
+type Fault struct { //nolint:errname // It is what is wrong, which is told where it was set.
 	// Path is the setting as in the file, such as "upstreams.user.addresses[0]".
 	Path string
 	// Err says what is wrong, without the path.

@@ -11,35 +11,32 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
-// fitting finds what of a YAML document does not fit a type, by line and column. The decoder has refused the document already; it
-// says so in terms of Go.
+// fitting finds what of a YAML document does not fit a type, and where each of its settings is. The decoder may have refused the
+// document already; it says so in terms of Go.
 type fitting struct {
 	// file is the name of the document.
 	file   string
+	set    map[string]Origin
 	faults []error
 	// lost reports whether a mapping could not be read, with all that is in it.
 	lost bool
 }
 
-// misfits returns everything that does not fit. Lost reports whether what fits could not be read for it, either.
-func misfits(file string, text []byte, t reflect.Type) (faults []error, lost bool) {
+// walk looks at the settings of a document. If lost, what fits could not be read for what does not, either.
+func (f *fitting) walk(text []byte, t reflect.Type) {
 	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil || len(document.Content) == 0 {
-		return nil, false
+	if err := yaml.Unmarshal(text, &document); err == nil && len(document.Content) > 0 {
+		f.value(document.Content[0], t, "")
 	}
-
-	f := &fitting{file: file}
-	f.value(document.Content[0], t, "")
-
-	return f.faults, f.lost
 }
 
 func (f *fitting) faultf(at *yaml.Node, path, format string, args ...any) {
-	if path != "" {
-		path += ": "
-	}
+	fault := &Fault{Path: path, Err: fmt.Errorf(format, args...)}
+	f.faults = append(f.faults, &LocatedFault{Origin: f.origin(at), Path: path, Reason: fault.Err.Error(), err: fault})
+}
 
-	f.faults = append(f.faults, fmt.Errorf("%s:%d:%d: %s%w", f.file, at.Line, at.Column, path, fmt.Errorf(format, args...)))
+func (f *fitting) origin(at *yaml.Node) Origin {
+	return Origin{File: f.file, Line: at.Line, Column: at.Column}
 }
 
 // value checks a node against a type. Types of a configuration are finite, and the decoder refuses a node that refers to itself.
@@ -49,7 +46,9 @@ func (f *fitting) value(node *yaml.Node, t reflect.Type, path string) {
 	}
 
 	switch kind := t.Kind(); {
-	case kind == reflect.Interface, isNull(node):
+	case isNull(node):
+	case kind == reflect.Interface:
+		f.anything(node, t, path)
 	case kind == reflect.Struct, kind == reflect.Map:
 		f.mapping(node, t, path)
 	case kind == reflect.Slice:
@@ -58,6 +57,17 @@ func (f *fitting) value(node *yaml.Node, t reflect.Type, path string) {
 		f.faultf(node, path, "must be %s", hint.TypeName(t))
 	case node.Decode(reflect.New(t).Interface()) != nil:
 		f.scalar(node, t, path)
+	}
+}
+
+// anything looks at a value of any type.
+func (f *fitting) anything(node *yaml.Node, t reflect.Type, path string) {
+	switch node.Kind {
+	case yaml.MappingNode:
+		f.mapping(node, reflect.MapOf(reflect.TypeFor[string](), t), path)
+	case yaml.SequenceNode:
+		f.sequence(node, reflect.SliceOf(t), path)
+	default:
 	}
 }
 
@@ -81,7 +91,9 @@ func (f *fitting) sequence(node *yaml.Node, t reflect.Type, path string) {
 	}
 
 	for i, element := range node.Content {
-		f.value(element, t.Elem(), fmt.Sprintf("%s[%d]", path, i))
+		at := fmt.Sprintf("%s[%d]", path, i)
+		f.set[at] = f.origin(element)
+		f.value(element, t.Elem(), at)
 	}
 }
 
@@ -99,24 +111,69 @@ func (f *fitting) mapping(node *yaml.Node, t reflect.Type, path string) {
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 
-		at := key.Value
-		if path != "" {
-			at = path + "." + key.Value
+		if key.Tag == "!!merge" {
+			defer f.merge(value, t, path) // What is in the mapping itself takes precedence.
+
+			continue
 		}
 
 		first, twice := lines[key.Value]
 		lines[key.Value] = key.Line
 
-		switch {
-		case key.Tag == "!!merge":
-		case twice:
+		if at := join(path, key.Value); twice {
 			f.lost = true
 			f.faultf(key, at, "is set more than once, first in line %d", first)
-		case t.Kind() == reflect.Map:
-			f.value(value, t.Elem(), at)
-		default:
-			f.field(key, value, t, at)
+		} else {
+			f.entry(key, value, t, at)
 		}
+	}
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+
+	return path + "." + name
+}
+
+// merge looks at the mappings that are merged into one ("<<"), of which the first takes precedence.
+func (f *fitting) merge(node *yaml.Node, t reflect.Type, path string) {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+
+	if node.Kind == yaml.SequenceNode {
+		for _, element := range node.Content {
+			f.merge(element, t, path)
+		}
+
+		return
+	}
+
+	for i := 0; i+1 < len(node.Content) && node.Kind == yaml.MappingNode; i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		at := join(path, key.Value)
+
+		if _, set := f.set[at]; key.Tag == "!!merge" {
+			defer f.merge(value, t, path)
+		} else if !set {
+			f.entry(key, value, t, at)
+		}
+	}
+}
+
+// entry checks an entry of a mapping.
+func (f *fitting) entry(key, value *yaml.Node, t reflect.Type, path string) {
+	f.set[path] = f.origin(value)
+	if value.Kind != yaml.ScalarNode && value.Kind != yaml.AliasNode && value.Style&yaml.FlowStyle == 0 {
+		f.set[path] = f.origin(key) // A block has no beginning of its own.
+	}
+
+	if t.Kind() == reflect.Map {
+		f.value(value, t.Elem(), path)
+	} else {
+		f.field(key, value, t, path)
 	}
 }
 

@@ -17,43 +17,46 @@ import (
 // PORTICO_AUTH_ISSUERS_0_JWKS_FILE, and lists are separated by commas.
 const EnvPrefix = "PORTICO_"
 
-// Load is Read, with the defaults filled in and the result checked. The error names every problem: a key or type that does not fit
-// by its line, a value by the path of its setting.
+// Load is Read, with the defaults filled in and the result checked. The error names every problem, each by its place in the file or
+// its environment variable, and by the path of its setting.
 func Load(path string, environ []string) (Config, error) {
 	c, err := Read(path, environ)
 
 	// What could be read is checked all the same.
-	if _, ok := errors.AsType[unreadableError](err); ok {
-		return Config{}, err
+	if !errors.Is(err, ErrUnreadable) {
+		c = c.WithDefaults()
+		err = c.Origins().Locate(errors.Join(err, c.Validate()))
 	}
 
-	c = c.WithDefaults()
-
-	if err := errors.Join(err, c.Validate()); err != nil {
+	if err != nil {
 		return Config{}, err
 	}
 
 	return c, nil
 }
 
-// unreadableError is about a file with a part that could not be read. Other settings may be in that part, so none is said to be
-// missing.
+// ErrUnreadable is in the error of Read if the file has a part that could not be read. Other settings may be in that part, so none
+// can be said to be missing.
+var ErrUnreadable = errors.New("the file has a part that cannot be read")
+
+// unreadableError is an error that is ErrUnreadable, without saying so.
 type unreadableError struct{ error }
 
 func (e unreadableError) Unwrap() error { return e.error }
 
+func (unreadableError) Is(target error) bool { return target == ErrUnreadable }
+
 // Read reads the file (none if path is empty) and lays the environment (as of os.Environ) over it. With an error it returns what
-// could be read.
+// could be read. The error and the configuration know where each setting was set; see Origins.
 func Read(path string, environ []string) (Config, error) {
-	var (
-		c       Config
-		fileErr error
-	)
+	c := Config{origins: &Origins{file: path, set: map[string]Origin{}}}
+
+	var fileErr error
 
 	if path != "" {
 		text, err := os.ReadFile(path) //nolint:gosec // The operator names the file.
 		if err != nil {
-			return Config{}, unreadableError{err}
+			return c, unreadableError{err}
 		}
 
 		fileErr = decode(path, text, &c)
@@ -69,31 +72,33 @@ func decode(file string, text []byte, c *Config) error {
 	err := yamldoc.Decode(text, c, true)
 
 	var (
-		faults []error
-		lost   bool
 		typed  *yaml.TypeError
 		second *yamldoc.SecondDocumentError
 	)
 
-	if errors.As(err, &typed) {
-		if faults, lost = misfits(file, text, reflect.TypeFor[Config]()); len(faults) == 0 {
-			faults = []error{fmt.Errorf("%s: %w", file, typed)}
-		}
+	if err != nil && !errors.As(err, &typed) && !errors.As(err, &second) {
+		line, reason := yamldoc.SyntaxReason(text, err)
+
+		return unreadableError{&LocatedFault{Origin: Origin{File: file, Line: line}, Reason: reason, err: err}}
 	}
 
-	if errors.As(err, &second) {
-		faults = append(faults, fmt.Errorf("%s:%d: %s", file, second.Line, second.Reason()))
+	found := fitting{file: file, set: c.origins.set}
+	found.walk(text, reflect.TypeFor[Config]())
+
+	if typed != nil && len(found.faults) == 0 {
+		found.faults = append(found.faults, &LocatedFault{Origin: Origin{File: file}, Reason: typed.Error(), err: typed})
 	}
 
-	if err != nil && len(faults) == 0 {
-		return unreadableError{yamldoc.SyntaxFault(file, text, err)}
+	if second != nil {
+		place := Origin{File: file, Line: second.Line}
+		found.faults = append(found.faults, &LocatedFault{Origin: place, Reason: second.Reason(), err: second})
 	}
 
-	if lost {
-		return unreadableError{errors.Join(faults...)}
+	if err := errors.Join(found.faults...); found.lost {
+		return unreadableError{err}
 	}
 
-	return errors.Join(faults...)
+	return errors.Join(found.faults...)
 }
 
 func overlay(c *Config, environ map[string]string) error {

@@ -67,7 +67,7 @@ func TestDefaults(t *testing.T) {
 		Auth:      config.Auth{Issuers: []config.Issuer{{Issuer: "a"}}},
 		Upstreams: map[string]config.Upstream{"user": {}},
 	}
-	if diff := cmp.Diff(want, given.WithDefaults()); diff != "" {
+	if diff := cmp.Diff(want, given.WithDefaults(), asSet); diff != "" {
 		t.Error(diff)
 	}
 
@@ -75,7 +75,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("WithDefaults changed what it was given: %+v", given)
 	}
 
-	if diff := cmp.Diff(want, want.WithDefaults()); diff != "" {
+	if diff := cmp.Diff(want, want.WithDefaults(), asSet); diff != "" {
 		t.Errorf("defaults replaced what was set: %s", diff)
 	}
 }

@@ -58,12 +58,21 @@ func Decode(text []byte, into any, known bool) error {
 
 // SyntaxFault says in which line of a file its text is no YAML, from the error of Decode.
 func SyntaxFault(file string, text []byte, err error) error {
-	line := 0
-	_, _ = fmt.Sscanf(err.Error(), "yaml: line %d:", &line)
-
-	reason := strings.TrimPrefix(err.Error(), "yaml: ")
+	line, reason := SyntaxReason(text, err)
 	if line == 0 {
 		return fmt.Errorf("%s: %s", file, reason)
+	}
+
+	return fmt.Errorf("%s:%d: %s", file, line, reason)
+}
+
+// SyntaxReason is SyntaxFault in parts. The line is 0 if it is not known.
+func SyntaxReason(text []byte, err error) (line int, reason string) {
+	_, _ = fmt.Sscanf(err.Error(), "yaml: line %d:", &line)
+
+	reason = strings.TrimPrefix(err.Error(), "yaml: ")
+	if line == 0 {
+		return 0, reason
 	}
 
 	_, reason, _ = strings.Cut(reason, ": ")
@@ -72,13 +81,11 @@ func SyntaxFault(file string, text []byte, err error) error {
 	lines := strings.Split(string(text), "\n")
 	for _, at := range []int{line, line + 1, line - 1} {
 		if at > 0 && at <= len(lines) && indentedByTab(lines[at-1]) {
-			line, reason = at, "the indentation has a tab: YAML takes spaces alone"
-
-			break
+			return at, "the indentation has a tab: YAML takes spaces alone"
 		}
 	}
 
-	return fmt.Errorf("%s:%d: %s", file, line, reason)
+	return line, reason
 }
 
 func indentedByTab(line string) bool {
