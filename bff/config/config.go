@@ -8,8 +8,14 @@ import (
 	"time"
 )
 
-// Config is all of it. The tag default of a field is the value that WithDefaults puts in place of zero. Numbers and durations that
-// have one must be positive.
+// Config is all of it.
+//
+// The tag default of a field is the value that WithDefaults puts in place of zero, or of a list that is nil. So a program cannot
+// set such a field to zero. The file and the environment can: "drain_delay: 0s" is no delay, since a configuration that was read
+// remembers what was set. The tag zero says that this is valid, and what it means. Without it, numbers and durations that have a
+// default must be positive.
+//
+// The tag enum lists the values of a text. The tag secret:"true" marks a text that is not shown.
 type Config struct {
 	Server   Server   `envPrefix:"SERVER_"    yaml:"server"`
 	Admin    Admin    `envPrefix:"ADMIN_"     yaml:"admin"`
@@ -38,7 +44,7 @@ type Config struct {
 	Docs Docs `envPrefix:"DOCS_" yaml:"docs"`
 	// Upstreams are the backends by the names that the schema gives them. PORTICO_UPSTREAMS_<NAME>_ADDRESSES and …_TARGET set them
 	// from the environment.
-	Upstreams map[string]Upstream `env:"-" yaml:"upstreams"`
+	Upstreams map[string]Upstream `envPrefix:"UPSTREAMS_" yaml:"upstreams"`
 
 	// origins says where the settings were set. Nil: by a program.
 	origins *Origins
@@ -58,7 +64,7 @@ type Server struct {
 	RequestTimeout time.Duration `default:"10s" env:"REQUEST_TIMEOUT" yaml:"request_timeout"`
 	// DrainDelay is how long a stopping gateway still accepts after its readiness began to fail, so that load balancers and
 	// clients notice. Longer than the interval of their health checks is enough. Default 5s.
-	DrainDelay time.Duration `default:"5s" env:"DRAIN_DELAY" yaml:"drain_delay"`
+	DrainDelay time.Duration `default:"5s" env:"DRAIN_DELAY" yaml:"drain_delay" zero:"no delay"`
 	// MaxConnections is how many clients may be connected at the same time. Default 20000.
 	MaxConnections int `default:"20000" env:"MAX_CONNECTIONS" yaml:"max_connections"`
 	// MaxStreamsPerConnection is how many requests may be under way on a connection of HTTP/2. Default 250.
@@ -113,11 +119,11 @@ type CORS struct {
 	AllowedOrigins []string `env:"ALLOWED_ORIGINS" yaml:"allowed_origins"`
 	// AllowedHeaders are the request headers that they may send. Default Authorization, Content-Type,
 	// Idempotency-Key, Last-Event-Id, X-Request-Id.
-	AllowedHeaders []string `env:"ALLOWED_HEADERS" yaml:"allowed_headers"`
+	AllowedHeaders []string `default:"Authorization,Content-Type,Idempotency-Key,Last-Event-Id,X-Request-Id" env:"ALLOWED_HEADERS" yaml:"allowed_headers"` //nolint:lll // A tag is one line.
 	// AllowCredentials lets them send cookies and TLS client certificates. It does not go with the origin "*".
 	AllowCredentials bool `env:"ALLOW_CREDENTIALS" yaml:"allow_credentials"`
 	// MaxAge is how long a browser may remember a preflight. Default 10m.
-	MaxAge time.Duration `default:"10m" env:"MAX_AGE" yaml:"max_age"`
+	MaxAge time.Duration `default:"10m" env:"MAX_AGE" yaml:"max_age" zero:"browsers take 5s"`
 }
 
 // Headers are the allow-lists between clients and backends. Nothing else passes but W3C traceparent and tracestate, towards
@@ -158,7 +164,7 @@ type Compression struct {
 	// Disabled turns it off.
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// MinBytes is the size of the smallest response that is compressed. Default 1024.
-	MinBytes int `default:"1024" env:"MIN_BYTES" yaml:"min_bytes"`
+	MinBytes int `default:"1024" env:"MIN_BYTES" yaml:"min_bytes" zero:"all are"`
 }
 
 // Idempotency is the memory of responses.
@@ -197,7 +203,7 @@ type Redis struct {
 	// Timeout bounds each use. Default 100ms.
 	Timeout time.Duration `default:"100ms" env:"TIMEOUT" yaml:"timeout"`
 	// Prefix is put before all keys. Default "portico:".
-	Prefix string `default:"portico:" env:"PREFIX" yaml:"prefix"`
+	Prefix string `default:"portico:" env:"PREFIX" yaml:"prefix" zero:"none"`
 }
 
 // On reports whether there is one.
@@ -249,8 +255,8 @@ type Auth struct {
 	// Certificates are the client certificates that identify a principal. They need server.tls.client_ca_file.
 	Certificates []Certificate `env:"-" yaml:"certificates"`
 	// KeysGrace is how long a gateway that starts is not ready while it has not had the keys of each issuer once. Afterwards it is
-	// ready without them. Zero is the default, 30s; 1ns is as good as none.
-	KeysGrace time.Duration `default:"30s" env:"KEYS_GRACE" yaml:"keys_grace"`
+	// ready without them. Default 30s.
+	KeysGrace time.Duration `default:"30s" env:"KEYS_GRACE" yaml:"keys_grace" zero:"ready at once"`
 	// CacheTokens is how many verified tokens are remembered, at about 1 KB each and the size of the token. Default 10000: about
 	// 20 MB.
 	CacheTokens int `default:"10000" env:"CACHE_TOKENS" yaml:"cache_tokens"`
@@ -265,17 +271,17 @@ type Issuer struct {
 	// Audiences: a token must name one of them in "aud".
 	Audiences []string `env:"AUDIENCES" yaml:"audiences"`
 	// Algorithms that it signs with: RS256, PS256, ES256, ES384, EdDSA. Default RS256, ES256 and EdDSA.
-	Algorithms []string `env:"ALGORITHMS" yaml:"algorithms"`
+	Algorithms []string `default:"RS256,ES256,EdDSA" env:"ALGORITHMS" yaml:"algorithms"`
 	// TokenTypes are the types ("typ") of its tokens to accept, without case and with or without "application/"; an empty text
 	// is for tokens without one. Default "", JWT and at+jwt.
-	TokenTypes []string `env:"TOKEN_TYPES" yaml:"token_types"`
+	TokenTypes []string `default:",JWT,at+jwt" env:"TOKEN_TYPES" yaml:"token_types"`
 	// JWKSFile or JWKSURL holds its public keys (RFC 7517).
 	JWKSFile string `env:"JWKS_FILE" yaml:"jwks_file"`
 	JWKSURL  string `env:"JWKS_URL"  yaml:"jwks_url"`
 	// RefreshInterval is how often the file or the URL is read again. Default 5m.
 	RefreshInterval time.Duration `default:"5m" env:"REFRESH_INTERVAL" yaml:"refresh_interval"`
 	// Leeway for clocks that differ. Default 30s.
-	Leeway time.Duration `env:"LEEWAY" yaml:"leeway"`
+	Leeway time.Duration `default:"30s" env:"LEEWAY" yaml:"leeway" zero:"none"`
 	// Claims are where a token says what the gateway wants to know.
 	Claims Claims `envPrefix:"CLAIMS_" yaml:"claims"`
 	// RequiredClaims must be in a token, with one of these values, or with any value if none is listed.
@@ -291,9 +297,9 @@ type Claims struct {
 	// Scopes are a list, or a string with spaces between them. Default scope, or else scp.
 	Scopes string `env:"SCOPES" yaml:"scopes"`
 	// Roles are a list or a single string. Default roles.
-	Roles string `default:"roles" env:"ROLES" yaml:"roles"`
+	Roles string `default:"roles" env:"ROLES" yaml:"roles" zero:"none"`
 	// Tenant is the customer that the caller belongs to. Default tenant.
-	Tenant string `default:"tenant" env:"TENANT" yaml:"tenant"`
+	Tenant string `default:"tenant" env:"TENANT" yaml:"tenant" zero:"none"`
 }
 
 // APIKeys are secrets of machine clients. `portico apikey new` makes one.
@@ -326,7 +332,7 @@ type InternalToken struct {
 	// at start-up, which suits a single gateway.
 	KeyFile string `env:"KEY_FILE" yaml:"key_file"`
 	// Lifetime is how long it is valid. Default 1m.
-	Lifetime time.Duration `env:"LIFETIME" yaml:"lifetime"`
+	Lifetime time.Duration `default:"1m" env:"LIFETIME" yaml:"lifetime"`
 }
 
 // Log is the log on standard error.

@@ -47,6 +47,7 @@ func (f *fitting) value(node *yaml.Node, t reflect.Type, path string) {
 
 	switch kind := t.Kind(); {
 	case isNull(node):
+		f.null(t, path)
 	case kind == reflect.Interface:
 		f.anything(node, t, path)
 	case kind == reflect.Struct, kind == reflect.Map:
@@ -55,7 +56,7 @@ func (f *fitting) value(node *yaml.Node, t reflect.Type, path string) {
 		f.sequence(node, t, path)
 	case node.Kind != yaml.ScalarNode:
 		f.faultf(node, path, "must be %s", hint.TypeName(t))
-	case node.Decode(reflect.New(t).Interface()) != nil:
+	case node.Decode(reflect.New(t).Interface()) != nil, isCut(node, t):
 		f.scalar(node, t, path)
 	}
 }
@@ -69,6 +70,20 @@ func (f *fitting) anything(node *yaml.Node, t reflect.Type, path string) {
 		f.sequence(node, reflect.SliceOf(t), path)
 	default:
 	}
+}
+
+// null takes a setting without a value as one that is not set. What is in others belongs to them, even if that is nothing.
+func (f *fitting) null(t reflect.Type, path string) {
+	if kind := t.Kind(); kind != reflect.Struct && kind != reflect.Map {
+		delete(f.set, path)
+	}
+}
+
+// isCut reports whether the decoder cuts off what makes a number no whole one.
+func isCut(node *yaml.Node, t reflect.Type) bool {
+	zero := reflect.Zero(t)
+
+	return node.Tag == "!!float" && (zero.CanInt() || zero.CanUint())
 }
 
 func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }
@@ -181,7 +196,11 @@ func (f *fitting) field(key, value *yaml.Node, t reflect.Type, path string) {
 	var names []string
 
 	for field := range t.Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		if !field.IsExported() {
+			continue
+		}
+
+		name := keyOf(field)
 		if name == key.Value {
 			f.value(value, field.Type, path)
 

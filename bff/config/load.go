@@ -2,20 +2,13 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"reflect"
-	"strings"
 
-	"github.com/caarlos0/env/v11"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/portico-gateway/portico/bff/internal/yamldoc"
 )
-
-// EnvPrefix starts the names of all environment variables: server.address is PORTICO_SERVER_ADDRESS, the first issuer's JWKS file
-// PORTICO_AUTH_ISSUERS_0_JWKS_FILE, and lists are separated by commas.
-const EnvPrefix = "PORTICO_"
 
 // Load is Read, with the defaults filled in and the result checked. The error names every problem, each by its place in the file or
 // its environment variable, and by the path of its setting.
@@ -62,9 +55,7 @@ func Read(path string, environ []string) (Config, error) {
 		fileErr = decode(path, text, &c)
 	}
 
-	variables, err := fittingVariables(env.ToMap(environ))
-
-	return c, errors.Join(fileErr, err, overlay(&c, variables))
+	return c, errors.Join(fileErr, overlay(&c, environ))
 }
 
 // decode reads a file as far as it goes. The error names every fault with its place.
@@ -99,55 +90,4 @@ func decode(file string, text []byte, c *Config) error {
 	}
 
 	return errors.Join(found.faults...)
-}
-
-func overlay(c *Config, environ map[string]string) error {
-	if err := env.ParseWithOptions(c, env.Options{Prefix: EnvPrefix, Environment: environ}); err != nil {
-		return fmt.Errorf("environment: %w", err)
-	}
-
-	for _, name := range upstreamNames(environ) {
-		upstream := c.Upstreams[name]
-
-		prefix := upstreamPrefix + strings.ToUpper(name) + "_"
-		if err := env.ParseWithOptions(&upstream, env.Options{Prefix: prefix, Environment: environ}); err != nil {
-			return fmt.Errorf("environment: %w", err)
-		}
-
-		if c.Upstreams == nil {
-			c.Upstreams = map[string]Upstream{}
-		}
-
-		c.Upstreams[name] = upstream
-	}
-
-	return nil
-}
-
-const upstreamPrefix = EnvPrefix + "UPSTREAMS_"
-
-// upstreamNames finds the upstreams that the environment names. A name may have a "_", so it ends at the first field that follows
-// it.
-func upstreamNames(environ map[string]string) []string {
-	var fields, names []string
-	for field := range reflect.TypeFor[Upstream]().Fields() {
-		fields = append(fields, "_"+field.Tag.Get("env")+field.Tag.Get("envPrefix"))
-	}
-
-	for key := range environ {
-		rest, ok := strings.CutPrefix(key, upstreamPrefix)
-		if !ok {
-			continue
-		}
-
-		for _, field := range fields {
-			if name, _, ok := strings.Cut(rest, field); ok && name != "" {
-				names = append(names, strings.ToLower(name))
-
-				break
-			}
-		}
-	}
-
-	return names
 }

@@ -6,10 +6,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
 // Validate checks a configuration that went through WithDefaults. The error joins every problem, each with the path of its field.
@@ -40,6 +37,8 @@ func (c Config) validation() validation {
 	v.oneOf("log.format", c.Log.Format, "json", "text")
 	v.oneOf("docs.openapi", c.Docs.OpenAPI, DocsPublic, DocsAuthenticated, DocsOff)
 	v.oneOf("docs.page", c.Docs.Page, DocsPublic, DocsAuthenticated, DocsOff)
+	v.check(c.Docs.Title != "", "docs.title", "is needed")
+	v.check(c.Docs.Version != "", "docs.version", "is needed")
 	v.check(c.Docs.Page == DocsOff || c.Docs.OpenAPI != DocsOff, "docs.page", "shows docs.openapi, which is off")
 
 	v.proxies(c.ClientIP)
@@ -76,17 +75,28 @@ func (v *validation) positive(path string, settings reflect.Value) {
 		switch name := path + field.Tag.Get("yaml"); {
 		case value.Kind() == reflect.Struct:
 			v.positive(name+".", value)
-		case field.Tag.Get("default") != "" && value.CanInt():
-			v.check(value.Int() > 0, name, "must be positive")
+		case field.Tag.Get("default") == "":
+		case value.CanUint():
+			v.check(value.Uint() > 0, name, "must be positive")
+		case value.CanInt():
+			v.notBelowZero(name, value.Int(), field.Tag.Get("zero") != "")
 			v.check(field.Type != reflect.TypeFor[time.Duration]() || value.Int() <= int64(maxDuration), name,
 				"must be at most "+durationText(maxDuration))
 		}
 	}
 }
 
+// notBelowZero checks a number, which may be zero only where that means something.
+func (v *validation) notBelowZero(path string, number int64, orZero bool) {
+	if orZero {
+		v.check(number >= 0, path, "must not be negative")
+	} else {
+		v.check(number > 0, path, "must be positive")
+	}
+}
+
 func (v *validation) oneOf(path, value string, allowed ...string) {
-	v.check(slices.Contains(allowed, value), path,
-		fmt.Sprintf("%q is not one of %s%s", value, strings.Join(allowed, ", "), hint.DidYouMean(value, allowed)))
+	v.check(slices.Contains(allowed, value), path, notOneOf(value, allowed))
 }
 
 // policies checks the form of selectors; which methods there are is only known where they are used.

@@ -51,7 +51,9 @@ const maxLeeway = time.Hour
 
 // tokens checks which tokens of an issuer are accepted.
 func (v *validation) tokens(path string, issuer Issuer) {
-	v.check(issuer.Leeway >= 0, path+".leeway", "must not be negative")
+	v.check(issuer.Claims.Subject != "", path+".claims.subject", "is needed")
+	v.check(len(issuer.Algorithms) > 0, path+".algorithms", "needs at least one")
+	v.check(len(issuer.TokenTypes) > 0, path+".token_types", "needs at least one")
 	v.check(issuer.Leeway <= maxLeeway, path+".leeway",
 		fmt.Sprintf("must be at most %s: tokens are accepted for so long after they have expired", durationText(maxLeeway)))
 

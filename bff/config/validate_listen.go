@@ -38,22 +38,15 @@ func (v *validation) listener(path, address string) (endpoint, bool) {
 			address)
 	case strings.Contains(address, "://"):
 		reason += ", without a scheme"
-	case path == "admin.address" && isWordForOff(address):
+	case path == "admin.address" && (turnsOff(strings.ToLower(address)) || address == ""):
 		reason += fmt.Sprintf("; write %q to turn the listener off", AdminOff)
+	case address != "" && strings.Trim(address, "0123456789") == "":
+		reason += fmt.Sprintf(`; write ":%s" for the port on all addresses`, address)
 	}
 
 	v.check(ok, path, reason)
 
 	return at, ok
-}
-
-func isWordForOff(text string) bool {
-	switch strings.ToLower(text) {
-	case "off", "no", "none", "false", "disabled":
-		return true
-	default:
-		return false
-	}
 }
 
 // parseListener reads host:port. The port is a number up to 65535, where 0 is for any that is free, or a name of the system's, such

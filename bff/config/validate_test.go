@@ -173,7 +173,7 @@ func TestInvalid(t *testing.T) {
 		{"idle_timeout", func(c *config.Config) { c.Server.IdleTimeout = -1 }, "server.idle_timeout: must be positive"},
 		{"request_timeout", func(c *config.Config) { c.Server.RequestTimeout = -1 }, "server.request_timeout: must be positive"},
 		{"drain_timeout", func(c *config.Config) { c.Server.DrainTimeout = -1 }, "server.drain_timeout: must be positive"},
-		{"drain_delay", func(c *config.Config) { c.Server.DrainDelay = -1 }, "server.drain_delay: must be positive"},
+		{"drain_delay", func(c *config.Config) { c.Server.DrainDelay = -1 }, "server.drain_delay: must not be negative"},
 		{"max_header_bytes", func(c *config.Config) { c.Server.MaxHeaderBytes = -1 }, "server.max_header_bytes: must be positive"},
 		{
 			"max_decompression_ratio", func(c *config.Config) { c.Limits.MaxDecompressionRatio = -1 },
@@ -187,7 +187,7 @@ func TestInvalid(t *testing.T) {
 		{"client_requests", func(c *config.Config) { c.Limits.Client.Requests = 0 }, "limits.client.requests: must be positive"},
 		{"client_burst", func(c *config.Config) { c.Limits.Client.Burst = -1 }, "limits.client.burst: must be positive"},
 		{"client_per", func(c *config.Config) { c.Limits.Client.Per = -1 }, "limits.client.per: must be positive"},
-		{"cors_max_age", func(c *config.Config) { c.CORS.MaxAge = -1 }, "cors.max_age: must be positive"},
+		{"cors_max_age", func(c *config.Config) { c.CORS.MaxAge = -1 }, "cors.max_age: must not be negative"},
 		{"log_level", func(c *config.Config) { c.Log.Level = "loud" }, `log.level: "loud" is not one of debug, info, warn, error`},
 		{"log_format", func(c *config.Config) { c.Log.Format = "xml" }, `log.format: "xml" is not one of json, text`},
 		{"trusted_proxy", func(c *config.Config) {
@@ -224,7 +224,7 @@ func TestInvalid(t *testing.T) {
 		{"no_algorithm", func(c *config.Config) {
 			c.Auth.Issuers[0].Algorithms = []string{"none"}
 		}, `auth.issuers[0].algorithms[0]: "none" is not one of`},
-		{"keys_grace", func(c *config.Config) { c.Auth.KeysGrace = -1 }, "auth.keys_grace: must be positive"},
+		{"keys_grace", func(c *config.Config) { c.Auth.KeysGrace = -1 }, "auth.keys_grace: must not be negative"},
 		{"token_type_with_a_space", func(c *config.Config) {
 			c.Auth.Issuers[0].TokenTypes = []string{"", "application/at+jwt", "at+jwt, JWT"}
 		}, `auth.issuers[0].token_types[2]: "at+jwt, JWT" is not a media type`},

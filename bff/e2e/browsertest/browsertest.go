@@ -146,7 +146,7 @@ func (p *Page) Requests() []string {
 	return append([]string(nil), p.requests...)
 }
 
-// Screenshot keeps a picture of the whole page, from its top, NAME.png, in the folder that PORTICO_SCREENSHOTS names, or else among
+// Screenshot keeps a picture of the whole page, from its top, NAME.png, in the folder that SCREENSHOTS names, or else among
 // the artifacts of the test (go test -artifacts). Without either it does nothing: a picture of a long page takes seconds.
 func (p *Page) Screenshot(name string) {
 	p.tb.Helper()
@@ -180,7 +180,7 @@ func (p *Page) Screenshot(name string) {
 func screenshots(tb testing.TB) string {
 	tb.Helper()
 
-	if dir := os.Getenv("PORTICO_SCREENSHOTS"); dir != "" {
+	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
 		return dir
 	}
 

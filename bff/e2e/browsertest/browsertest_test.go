@@ -36,7 +36,7 @@ func site(t *testing.T, html string) string {
 }
 
 func TestPage(t *testing.T) {
-	t.Setenv("PORTICO_SCREENSHOTS", t.TempDir())
+	t.Setenv("SCREENSHOTS", t.TempDir())
 
 	url := site(t, `<h1 id=h>Hello</h1><script>fetch("/favicon.ico"); fetch("/missing").then(r => { document.querySelector("#h").title = r.status })</script>`)
 	p := browsertest.Open(t)
@@ -66,7 +66,7 @@ func TestPage(t *testing.T) {
 
 	p.Screenshot("hello")
 
-	picture, err := os.ReadFile(filepath.Join(os.Getenv("PORTICO_SCREENSHOTS"), "TestPage-hello.png"))
+	picture, err := os.ReadFile(filepath.Join(os.Getenv("SCREENSHOTS"), "TestPage-hello.png"))
 	if err != nil || !strings.HasPrefix(string(picture), "\x89PNG") {
 		t.Errorf("the picture: %v, %d bytes", err, len(picture))
 	}

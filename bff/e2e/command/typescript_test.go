@@ -20,7 +20,7 @@ func TestTypeScriptExample(t *testing.T) {
 	example := func(command ...string) string {
 		t.Helper()
 
-		return inRoot(t, []string{"PORTICO_URL=" + p.url, "PORTICO_TOKEN=" + p.token(t, "alice")}, command[0], command[1:]...)
+		return inRoot(t, []string{"GATEWAY_URL=" + p.url, "GATEWAY_TOKEN=" + p.token(t, "alice")}, command[0], command[1:]...)
 	}
 
 	const rest = `refused: INVALID_ARGUMENT

@@ -45,6 +45,10 @@ func IsValue(t reflect.Type, text string) bool {
 
 	switch {
 	case isDuration(t):
+		if _, isNumber := wholeNumber(text); isNumber { // Go takes a 0 without a unit.
+			return false
+		}
+
 		_, err = time.ParseDuration(text)
 	case isInt(t):
 		_, err = strconv.ParseInt(text, 10, t.Bits())

@@ -21,6 +21,8 @@ func TestFault(t *testing.T) {
 	}{
 		{time.Duration(0), "4s", ""},
 		{time.Duration(0), "4", `"4" is not ` + duration + `; write 4s for seconds`},
+		{time.Duration(0), "0s", ""},
+		{time.Duration(0), "0", `"0" is not ` + duration + `; write 0s for seconds`},
 		{time.Duration(0), "2d", `"2d" is not ` + duration + `; a day is 24h`},
 		{time.Duration(0), "soon", `"soon" is not ` + duration},
 		{time.Duration(0), "", `"" is not ` + duration},

@@ -2,8 +2,8 @@
 import type { DashboardV1Dashboard, OrderV1CreateOrderRequest } from "@portico/client/schema";
 import { createClient, idempotencyKey, ProblemError, type Client } from "../../../web/client/index.js";
 
-const baseUrl = process.env["PORTICO_URL"] ?? "http://127.0.0.1:8080";
-const token = process.argv[2] ?? process.env["PORTICO_TOKEN"];
+const baseUrl = process.env["GATEWAY_URL"] ?? "http://127.0.0.1:8080";
+const token = process.argv[2] ?? process.env["GATEWAY_TOKEN"];
 
 const tea: OrderV1CreateOrderRequest = {
   items: [{ sku: "TEA-1", title: "Tea", quantity: 3, unitPrice: { currencyCode: "EUR", units: "4", nanos: 500_000_000 } }],

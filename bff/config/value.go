@@ -1,0 +1,54 @@
+package config
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/hint"
+)
+
+// store stores a text of an environment variable or a default into a setting. Lists are separated by commas.
+func store(setting reflect.Value, text string) error {
+	t := setting.Type()
+
+	// A list has elements of text.
+	if t.Kind() == reflect.Slice {
+		list := strings.Split(text, ",")
+		for i := range list {
+			list[i] = strings.TrimSpace(list[i])
+		}
+
+		setting.Set(reflect.ValueOf(list))
+
+		return nil
+	}
+
+	if !hint.IsValue(t, text) {
+		return hint.ValueError(t, text)
+	}
+
+	// It is a value, so none of these fails.
+	switch kind := t.Kind(); {
+	case t == reflect.TypeFor[time.Duration]():
+		duration, _ := time.ParseDuration(text)
+		setting.SetInt(int64(duration))
+	case kind == reflect.Bool:
+		truth, _ := strconv.ParseBool(text)
+		setting.SetBool(truth)
+	case setting.CanInt():
+		number, _ := strconv.ParseInt(text, 10, t.Bits())
+		setting.SetInt(number)
+	case setting.CanUint():
+		number, _ := strconv.ParseUint(text, 10, t.Bits())
+		setting.SetUint(number)
+	case setting.CanFloat():
+		number, _ := strconv.ParseFloat(text, t.Bits())
+		setting.SetFloat(number)
+	default:
+		setting.SetString(text)
+	}
+
+	return nil
+}
