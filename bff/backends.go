@@ -163,14 +163,23 @@ func (c *Compiled) upstreamOfComposites(pool *upstream.Pool, name string) (grpc.
 		return conn, nil
 	}
 
-	for _, s := range c.options.services {
-		if s.Composite && (s.Name == name || strings.HasPrefix(s.Name, name+".")) {
-			return nil, fmt.Errorf("%s is a composite (%s), and a composite can call upstreams alone:"+
-				" share its code, or make it a backend", name, s.Name)
-		}
+	if service := c.compositeOf(name); service != "" {
+		return nil, fmt.Errorf("%s is a composite (%s), and a composite can call upstreams alone:"+
+			" share its code, or make it a backend", name, service)
 	}
 
 	return nil, err
+}
+
+// compositeOf returns the composite that a name means in place of an upstream, by its name or by its package; "" if none.
+func (c *Compiled) compositeOf(name string) string {
+	for _, s := range c.options.services {
+		if s.Composite && (s.Name == name || strings.HasPrefix(s.Name, name+".")) {
+			return s.Name
+		}
+	}
+
+	return ""
 }
 
 func (b backends) upstream(name string) (*grpc.ClientConn, error) { return b.pool.Conn(name) }

@@ -136,6 +136,7 @@ func (c *Compiled) validate() error {
 	}
 
 	faults.add(check())
+	c.checkUpstreams(&faults)
 
 	checkDialOptions(c.options.dialOptions, c.config, &faults)
 

@@ -44,11 +44,12 @@ func originFault(origin string) string {
 		host, _, _ = strings.Cut(host, "?")
 		host, _, _ = strings.Cut(host, "#")
 
-		return fmt.Sprintf("%q matches no origin, which has no path and no slash at the end; write %q", origin, scheme+"://"+host)
+		return fmt.Sprintf("%q matches no origin, which has no path and no slash at the end; write %q",
+			origin, strings.ToLower(scheme+"://"+host))
 	case strings.Contains(rest, "@"):
 		host := rest[strings.LastIndex(rest, "@")+1:]
 
-		return fmt.Sprintf("%q matches no origin, which has no user name; write %q", origin, scheme+"://"+host)
+		return fmt.Sprintf("%q matches no origin, which has no user name; write %q", origin, strings.ToLower(scheme+"://"+host))
 	case origin != strings.ToLower(origin):
 		return fmt.Sprintf("%q matches no origin: browsers send it in lower case; write %q", origin, strings.ToLower(origin))
 	default:

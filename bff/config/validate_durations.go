@@ -8,10 +8,10 @@ import (
 
 // Durations below which nothing works.
 const (
-	// minRoundTrip is less than any request or command needs over a network.
+	// minRoundTrip is less than most requests and commands need over a network.
 	minRoundTrip = time.Millisecond
 	// minInterval keeps what is done at intervals from being done all the time.
-	minInterval = 10 * time.Millisecond
+	minInterval = time.Millisecond
 	// minWait is about what the operating system needs to run a process that is ready.
 	minWait = 100 * time.Microsecond
 )

@@ -50,7 +50,7 @@ func TestValues(t *testing.T) {
 			"capacitor://localhost", "https://[::1]:8443", "https://xn--bcher-kva.example", "https://pr-*.example.com:8443",
 		}, map[string]string{
 			"https://a.example/": `write "https://a.example"`, "https://a.example/app?x": `write "https://a.example"`, "https://a.example?x": `write "https://a.example"`,
-			"https://A.example": `write "https://a.example"`, "HTTPS://a.example": `write "https://a.example"`, "https://u:p@a.example": `write "https://a.example"`,
+			"https://A.example/x": `write "https://a.example"`, "https://A.example": `write "https://a.example"`, "HTTPS://a.example": `write "https://a.example"`, "https://u:p@a.example": `write "https://a.example"`,
 			"https://a.example:443": `write "https://a.example"`, "http://*.example:80": `write "http://*.example"`, "a.example": `write "https://a.example"`,
 			"*.example.com": `write "https://*.example.com"`, "https://bücher.example": "xn--", "https://": "scheme://host", "https://a:99999": "scheme://host",
 			"htps://a.example": `did you mean "https"?`, "https:a": "scheme://host", "null": "scheme://host", "": "scheme://host", "https://a b": "scheme://host",

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -39,13 +38,13 @@ requests are answered, and the exit code is 0; a second one ends it at once. SIG
 
 			cfg, err := readConfig(path, config.Load)
 			if err != nil {
-				return err
+				return refused(cmd.Context(), path, err)
 			}
 
 			return serving{log: cfg.Log, hangups: hangups}.run(cmd.Context(), func(ctx context.Context, log *observe.Log) error {
 				gw, err := bff.New(ctx, cfg, append(services(), loggingTo(log)...)...)
 				if err != nil {
-					return configError{error: err}
+					return refused(ctx, path, configError{error: err})
 				}
 
 				return gw.Run(ctx)
@@ -124,36 +123,3 @@ func loggingTo(log *observe.Log) []bff.Option {
 
 // serves reports whether a command runs until it is stopped.
 func serves(cmd *cobra.Command) bool { return cmd.Name() == serveName || cmd.Name() == devName }
-
-func checkCommand() *cobra.Command {
-	var path string
-
-	cmd := &cobra.Command{
-		Use:   "check",
-		Short: "Check a configuration against this gateway, without starting it",
-		Long: `Check a configuration against this gateway, without starting it: every key and value, and that each service has
-its upstream. All faults are printed at once, and the exit code is 1 if there are any.`,
-		Example: "  portico check --config portico.yaml",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(path, os.Environ())
-			if err != nil {
-				return fmt.Errorf("configuration:\n%w", err)
-			}
-
-			gw, err := bff.New(cmd.Context(), cfg, services()...)
-			if err != nil {
-				return err
-			}
-
-			// The exit code reports the same.
-			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "ok: %s, %s, %s\n", plural(len(gw.Routes()), "route"),
-				plural(len(cfg.Upstreams), "upstream"), plural(len(cfg.Auth.Issuers), "issuer"))
-
-			return gw.Close()
-		},
-	}
-	addConfig(cmd, &path, configUsage)
-
-	return cmd
-}

@@ -70,7 +70,7 @@ func TestCheck(t *testing.T) {
 		"unknown_keys":  {write("a", "server:\n  adress: x\nlogs: {}\n"), []string{":2:3: server.adress", ":3:1: logs"}},
 		"all_at_once":   {write("b", "log: {level: loud}\nserver: {address: x}\n"), []string{"log.level", "server.address", "auth: needs issuers"}},
 		"no_such_file":  {filepath.Join(dir, "none"), []string{"none"}},
-		"few_upstreams": {write("d", "auth: {disabled: true}\n"), []string{`upstream "order" is not configured`}},
+		"few_upstreams": {write("d", "auth: {disabled: true}\n"), []string{"upstreams.order: is not configured"}},
 	} {
 		_, errs, code := portico(t, "check", "--config", row.path)
 		if code != 1 {

@@ -78,10 +78,13 @@ func TestCompileNeedsLessThanOpen(t *testing.T) {
 	t.Parallel()
 
 	for want, cfg := range map[string]config.Config{
-		"auth: needs issuers":        {},
-		"no/such/cert.pem":           {Auth: config.Auth{Disabled: true}, Server: config.Server{TLS: config.ServerTLS{CertFile: "no/such/cert.pem", KeyFile: "no/such/key.pem"}}},
-		`"order" is not configured`:  {Auth: config.Auth{Disabled: true}},
-		"log.level: \"loud\" is not": {Auth: config.Auth{Disabled: true}, Log: config.Log{Level: "loud"}},
+		"auth: needs issuers": {},
+		"no/such/cert.pem": {
+			Auth: config.Auth{Disabled: true}, Server: config.Server{TLS: config.ServerTLS{CertFile: "no/such/cert.pem", KeyFile: "no/such/key.pem"}},
+			Upstreams: map[string]config.Upstream{"order": {Addresses: []string{"127.0.0.1:1"}}},
+		},
+		"upstreams.order: is not configured": {Auth: config.Auth{Disabled: true}},
+		"log.level: \"loud\" is not":         {Auth: config.Auth{Disabled: true}, Log: config.Log{Level: "loud"}},
 	} {
 		compiled := gatewaytest.Compile(t, cfg, bff.WithServices(gatewaytest.Service(t, "order.v1.OrderService")), gatewaytest.Quiet())
 		if len(compiled.Routes()) == 0 {

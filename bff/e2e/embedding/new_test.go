@@ -60,7 +60,7 @@ func TestNewRefuses(t *testing.T) {
 		"an_upstream_that_is_not_configured": {
 			config: config.Config{Auth: open},
 			opts:   []bff.Option{bff.WithHandlers("shelf", register, "shelf.v1.ShelfService")},
-			want:   []string{`"shelf" is not configured`},
+			want:   []string{"upstreams.shelf: is not configured, but shelf.v1.ShelfService needs it"},
 		},
 		"a_composite_that_nothing_implements": {
 			config: config.Config{Auth: open},
@@ -88,7 +88,7 @@ func TestNewRefuses(t *testing.T) {
 		"a_composite_that_calls_what_is_not_there": {
 			config: config.Config{Auth: open, Upstreams: shelf},
 			opts:   []bff.Option{bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService")), callingOnly("dash")},
-			want:   []string{`upstream "dash" is not configured; known are ["shelf"]`},
+			want:   []string{"upstreams.dash: is not configured, but a composite needs it"},
 		},
 		"a_service_that_is_not_linked": {
 			config: config.Config{Auth: open},

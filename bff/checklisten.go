@@ -1,0 +1,61 @@
+package bff
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"github.com/portico-gateway/portico/bff/config"
+)
+
+// listeners tries to listen on the addresses of a configuration, each for a moment.
+func (f *Findings) listeners(ctx context.Context, cfg config.Config) {
+	f.listen(ctx, "server.address", cfg.Server.Address)
+
+	if cfg.Admin.Address != config.AdminOff {
+		f.listen(ctx, "admin.address", cfg.Admin.Address)
+	}
+}
+
+func (f *Findings) listen(ctx context.Context, setting, address string) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || f.names(setting) || !isLocal(host) {
+		return
+	}
+
+	var lc net.ListenConfig
+
+	listener, err := lc.Listen(ctx, "tcp", address)
+	if err == nil {
+		// That it could be opened is all that matters.
+		_ = listener.Close()
+
+		return
+	}
+
+	reason := err
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		reason = op.Err
+	}
+
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		f.warnf(setting, "%s is in use: by a gateway that runs with this configuration, or by another program", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		f.faultf(setting, "%s cannot be listened on: it is no address of this machine; :port is for all of them", address)
+	case errors.Is(err, syscall.EACCES):
+		f.faultf(setting, "%s cannot be listened on: permission denied; choose a port of 1024 or more, or give the process"+
+			" CAP_NET_BIND_SERVICE", address)
+	default:
+		f.faultf(setting, "%s cannot be listened on: %w", address, reason)
+	}
+}
+
+// isLocal reports whether a host is found without asking DNS.
+func isLocal(host string) bool {
+	_, err := netip.ParseAddr(host)
+
+	return err == nil || host == "" || host == "localhost"
+}

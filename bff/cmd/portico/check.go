@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+)
+
+func checkCommand() *cobra.Command {
+	var path string
+
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check a configuration against this gateway, without starting it",
+		Long: `Check a configuration against this gateway, without starting it: every key, value and variable, selectors of
+policies, that each service has its upstream, files and certificates, and whether the addresses can be listened on.
+All faults are printed at once, and the exit code is 1 if there are any. Nothing is asked over the network.`,
+		Example: "  portico check --config portico.yaml\n  portico check --config portico.yaml --output json | jq .faults",
+		Args:    noArgs,
+	}
+	out := addOutput(cmd)
+	addConfig(cmd, &path, configUsage)
+
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		found := checkConfig(cmd.Context(), path)
+		if err := out.write(cmd, found, func() error { return found.print(cmd) }); err != nil {
+			return err
+		}
+
+		switch {
+		case len(found.Faults) == 0:
+			return nil
+		case out.json:
+			return errors.New(plural(len(found.Faults), "fault"))
+		default:
+			return found.error()
+		}
+	}
+
+	return cmd
+}
+
+// checked is what is wrong with a configuration, in the order of the file.
+type checked struct {
+	Faults   []*config.LocatedFault `json:"faults"`
+	Warnings []*config.LocatedFault `json:"warnings"`
+	// Routes, Upstreams and Issuers are how many there are.
+	Routes    int `json:"routes"`
+	Upstreams int `json:"upstreams"`
+	Issuers   int `json:"issuers"`
+}
+
+// checkConfig checks a file with the environment over it, in all stages.
+func checkConfig(ctx context.Context, path string) checked {
+	cfg, readErr := config.Read(path, os.Environ())
+	origins := cfg.Origins()
+	read := origins.Faults(readErr)
+	found := bff.CheckConfig(ctx, cfg, services()...)
+
+	known := slices.DeleteFunc(origins.Faults(found.Faults), func(fault *config.LocatedFault) bool {
+		return follows(fault, read) || errors.Is(readErr, config.ErrUnreadable) && !isSet(origins, fault)
+	})
+
+	faults := make([]error, 0, len(read)+len(known))
+	for _, fault := range slices.Concat(read, known) {
+		faults = append(faults, fault)
+	}
+
+	return checked{
+		Faults: once(origins.Faults(errors.Join(faults...))), Warnings: once(origins.Faults(found.Warnings)),
+		Routes: len(found.Routes), Upstreams: len(cfg.Upstreams), Issuers: len(cfg.Auth.Issuers),
+	}
+}
+
+// follows reports whether a fault may only be there because a part of its setting could not be read.
+func follows(fault *config.LocatedFault, read []*config.LocatedFault) bool {
+	return fault.Path != "" && slices.ContainsFunc(read, func(first *config.LocatedFault) bool {
+		rest, within := strings.CutPrefix(first.Path, fault.Path)
+
+		return within && rest != "" && strings.ContainsAny(rest[:1], ".[")
+	})
+}
+
+// isSet reports whether a fault is about a value that was set, and not about one that is missing.
+func isSet(origins *config.Origins, fault *config.LocatedFault) bool {
+	_, set := origins.Lookup(fault.Path)
+
+	return set
+}
+
+// once leaves out faults that are there already. The list is never nil.
+func once(faults []*config.LocatedFault) []*config.LocatedFault {
+	out := make([]*config.LocatedFault, 0, len(faults))
+
+	for _, fault := range faults {
+		if !slices.ContainsFunc(out, func(known *config.LocatedFault) bool { return known.Error() == fault.Error() }) {
+			out = append(out, fault)
+		}
+	}
+
+	return out
+}
+
+// print prints warnings, and what there is if nothing is wrong.
+func (c checked) print(cmd *cobra.Command) error {
+	for _, warning := range c.Warnings {
+		text := warning.Reason
+		if warning.Path != "" {
+			text = warning.Path + ": " + text
+		}
+
+		if place := warning.Origin.String(); place != "" {
+			text = place + ": warning: " + text
+		} else {
+			text = "warning: " + text
+		}
+
+		if err := printLines(cmd.ErrOrStderr(), text); err != nil {
+			return err
+		}
+	}
+
+	if len(c.Faults) > 0 {
+		return nil
+	}
+
+	return printLines(cmd.OutOrStdout(), fmt.Sprintf("ok: %s, %s, %s", plural(c.Routes, "route"), plural(c.Upstreams, "upstream"),
+		plural(c.Issuers, "issuer")))
+}
+
+// error lists the faults.
+func (c checked) error() error {
+	var lines strings.Builder
+	for _, fault := range c.Faults {
+		lines.WriteString("\n" + fault.Error())
+	}
+
+	return fmt.Errorf("%s in the configuration:%s", plural(len(c.Faults), "fault"), lines.String())
+}
+
+// refused returns the error of a gateway that does not start, with all that is wrong with its configuration in place of what was
+// found first.
+func refused(ctx context.Context, path string, err error) error {
+	configuration, ok := errors.AsType[configError](err)
+	if found := checkConfig(ctx, path); ok && len(found.Faults) > 0 {
+		return configError{error: found.error(), noFile: configuration.noFile}
+	}
+
+	return err
+}

@@ -1,0 +1,98 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/auth/apikey"
+	"github.com/portico-gateway/portico/bff/internal/filewatch"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+var errNoAlgorithm = errors.New("no key is for an algorithm of the issuer")
+
+// CheckConfig finds all that New refuses, and key sets in files that are of no use. It reads the files, and fetches nothing. The error
+// joins a *config.Fault for each.
+func CheckConfig(cfg config.Auth) error {
+	var faults []error
+
+	add := func(err error, format string, args ...any) {
+		// It has the name of the file.
+		if path, ok := errors.AsType[*fs.PathError](err); ok {
+			err = path
+		}
+
+		if err != nil {
+			faults = append(faults, &config.Fault{Path: fmt.Sprintf(format, args...), Err: err})
+		}
+	}
+
+	for i, c := range cfg.Certificates {
+		principal := reqinfo.Principal{Subject: c.Subject, Scopes: c.Scopes, Roles: c.Roles, Tenant: c.Tenant}
+		if c.Subject != "" {
+			add(principal.Check(), "auth.certificates[%d]", i)
+		}
+	}
+
+	if cfg.APIKeys.File != "" {
+		_, err := apikey.Open(cfg.APIKeys.File)
+		add(err, "auth.api_keys.file")
+	}
+
+	for i, issuer := range cfg.Issuers {
+		if !reqinfo.Plain(issuer.SubjectPrefix + "x") {
+			add(errPrefix, "auth.issuers[%d].subject_prefix", i)
+		}
+
+		setting, err := checkIssuer(issuer)
+		add(err, "auth.issuers[%d].%s", i, setting)
+	}
+
+	return errors.Join(faults...)
+}
+
+// checkIssuer checks where the keys of an issuer come from, and those in a file.
+func checkIssuer(cfg config.Issuer) (setting string, err error) {
+	setting = "issuer"
+
+	switch {
+	case cfg.JWKSFile != "":
+		setting = "jwks_file"
+	case cfg.JWKSURL != "":
+		setting = "jwks_url"
+	case !strings.Contains(cfg.Issuer, "://"):
+		return setting, nil // Package config says so.
+	}
+
+	keys, err := openKeys(cfg, filewatch.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err == nil && cfg.JWKSFile != "" {
+		err = keys.current().usable(cfg.Algorithms)
+	}
+
+	return setting, err
+}
+
+// usable reports by its error that no key is for any of the algorithms.
+func (s keySet) usable(algorithms []string) error {
+	var found []string
+
+	for _, key := range s {
+		for _, alg := range key.algs {
+			if slices.Contains(algorithms, alg) {
+				return nil
+			}
+
+			found = append(found, alg)
+		}
+	}
+
+	slices.Sort(found)
+
+	return fmt.Errorf("%w: they are for %s, it signs with %s", errNoAlgorithm,
+		strings.Join(slices.Compact(found), ", "), strings.Join(algorithms, ", "))
+}
