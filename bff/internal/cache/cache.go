@@ -83,6 +83,30 @@ type Cache struct {
 	store   Store
 	observe func(rpc string, event Event)
 	calls   *calls
+	view    View
+}
+
+// View is how one of several users of a Cache uses it.
+type View struct {
+	// Representation identifies how responses of routes are written: users with another one do not share them.
+	Representation string
+	// Hold is called when a fetch begins, which may outlast its request, and release when it has ended. Both must be safe for
+	// concurrent use. Nil: nothing is called.
+	Hold func() (release func())
+}
+
+// With returns a Cache with the same responses and fetches, used in another way. Closing one of them closes all.
+func (c *Cache) With(view View) *Cache {
+	return &Cache{store: c.store, observe: c.observe, calls: c.calls, view: view}
+}
+
+// hold keeps what a fetch needs until release is called.
+func (c *Cache) hold() (release func()) {
+	if c.view.Hold == nil {
+		return func() {}
+	}
+
+	return c.view.Hold()
 }
 
 // New returns a Cache over the store. It calls observe for each event, if not nil, which must be safe for concurrent use and may

@@ -50,7 +50,7 @@ type call struct {
 	// done is closed when result is set.
 	done   chan struct{}
 	result result
-	// release is called when the fetch has ended. It may be nil.
+	// release is called when the fetch has ended. It may be nil, and is set before the fetch is run.
 	release func()
 
 	waiters int  // Under the lock of the shard.

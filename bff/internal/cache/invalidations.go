@@ -44,9 +44,22 @@ type invalidations struct {
 }
 
 func newInvalidations(maxBytes int64) *invalidations {
+	return &invalidations{limit: tagLimit(maxBytes), recent: map[tagID]int64{}}
+}
+
+// tagLimit is how many tags a generation may have.
+func tagLimit(maxBytes int64) int {
 	const generations = 2
 
-	return &invalidations{limit: max(int(maxBytes/tagBytes), minTags) / generations, recent: map[tagID]int64{}}
+	return max(int(maxBytes/tagBytes), minTags) / generations
+}
+
+// resize changes the bound. With a lower one, the tags that are there now are still remembered for as long as before.
+func (v *invalidations) resize(maxBytes int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+
+	v.limit = tagLimit(maxBytes)
 }
 
 func (v *invalidations) count() int64 { return v.last.Load() }

@@ -23,11 +23,11 @@ const inlineNames = 8
 
 // key names the request that is made for the client's. Whatever is in the one is in the other, but for the id of the request, the
 // trace context and, in public scope, the caller: of that only the tenant.
-func (f *request) key(rec *reqinfo.Record, public bool) Key {
+func (f *request) key(rec *reqinfo.Record, representation string, public bool) Key {
 	const inlineCapacity = 1 << 10 // Bytes. More cost an allocation.
 
 	d := make(digest.Buffer, 0, inlineCapacity).
-		Texts(rec.RPC, rec.Template, f.method, f.url.EscapedPath(), f.url.RawQuery, f.host, rec.Principal.Tenant)
+		Texts(rec.RPC, rec.Template, f.method, f.url.EscapedPath(), f.url.RawQuery, f.host, rec.Principal.Tenant, representation)
 
 	var inline [inlineNames]string
 

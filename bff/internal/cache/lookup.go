@@ -201,7 +201,11 @@ func (l *lookup) refresh() {
 		return
 	}
 
-	c.release = func() { <-l.refreshes }
+	release := l.cache.hold()
+	c.release = func() {
+		<-l.refreshes
+		release()
+	}
 	l.observe(Refresh)
 
 	l.store = true
@@ -231,6 +235,8 @@ func (l *lookup) do(retryable bool) (outcome, bool) {
 	work := l.rec
 	if role == leader {
 		work = l.prepare()
+		c.release = l.cache.hold()
+
 		go l.run(c, work)
 	}
 

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -18,7 +19,7 @@ const shares = 16
 // that are used least). It has no goroutine and needs no closing. No method blocks or returns an error.
 type Memory struct {
 	start   time.Time
-	largest int64
+	largest atomic.Int64
 	entries *otter.Cache[Key, *stored]
 	tags    *invalidations
 }
@@ -34,10 +35,8 @@ type stored struct {
 
 // NewMemory returns a Memory of maxBytes: 64 MiB are enough for some 30,000 responses of a kilobyte.
 func NewMemory(maxBytes int64) (*Memory, error) {
-	share := maxBytes / shares
-
 	entries, err := otter.New(&otter.Options[Key, *stored]{
-		MaximumWeight: uint64(maxBytes - share),
+		MaximumWeight: entriesWeight(maxBytes),
 		Weigher:       func(_ Key, e *stored) uint32 { return uint32(e.size) },
 		// On the goroutine of the caller: nothing else keeps up with a flood of entries. Tasks call nothing back.
 		Executor: func(task func()) { task() },
@@ -46,9 +45,20 @@ func NewMemory(maxBytes int64) (*Memory, error) {
 		return nil, fmt.Errorf("make a cache of %d bytes: %w", maxBytes, err)
 	}
 
-	return &Memory{
-		start: time.Now(), largest: min(share, maxEntry), entries: entries, tags: newInvalidations(share),
-	}, nil
+	m := &Memory{start: time.Now(), entries: entries, tags: newInvalidations(maxBytes / shares)}
+	m.largest.Store(min(maxBytes/shares, maxEntry))
+
+	return m, nil
+}
+
+// entriesWeight is how many bytes entries may take of maxBytes.
+func entriesWeight(maxBytes int64) uint64 { return uint64(maxBytes - maxBytes/shares) }
+
+// Resize changes how many bytes there may be. What is used least goes first, if there are more.
+func (m *Memory) Resize(maxBytes int64) {
+	m.largest.Store(min(maxBytes/shares, maxEntry))
+	m.tags.resize(maxBytes / shares)
+	m.entries.SetMaximum(entriesWeight(maxBytes))
 }
 
 // Lookup implements Store.
@@ -73,7 +83,7 @@ func (m *Memory) Lookup(_ context.Context, key Key) (Found, error) {
 // Put implements Store.
 func (m *Memory) Put(_ context.Context, key Key, entry *Entry, began Mark, life time.Duration) (bool, error) {
 	e := &stored{Entry: *entry, ids: tagIDs(entry.Tags), began: began, expires: m.now().Time + int64(life), size: entrySize(entry)}
-	if e.size > m.largest || m.tags.changed(e.ids, began.Count) {
+	if e.size > m.largest.Load() || m.tags.changed(e.ids, began.Count) {
 		return false, nil
 	}
 

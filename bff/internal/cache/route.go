@@ -100,7 +100,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := reqinfo.From(r.Context())
 	e.lookup = lookup{
 		sharing: &rt.sharing, fetcher: e, ctx: r.Context(), rec: rec, arrived: arrived, grace: resultGrace,
-		key: e.request.key(rec, rt.policy.Public), control: rt.controlOf(rec, r.Header),
+		key: e.request.key(rec, rt.cache.view.Representation, rt.policy.Public), control: rt.controlOf(rec, r.Header),
 	}
 	e.respond(e.serve())
 }

@@ -45,6 +45,18 @@ func NewMemory(maxBytes int64) *Memory {
 	return &Memory{start: time.Now(), limit: maxBytes, entries: map[string]*entry{}, expiring: map[int64]*list.List{}}
 }
 
+// Resize changes how many bytes there may be. The oldest responses go first, if there are more.
+func (m *Memory) Resize(maxBytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.limit = maxBytes
+
+	for m.used > m.limit && m.finished.Len() > 0 {
+		m.remove(entryOf(m.finished.Front()))
+	}
+}
+
 // Claim implements Store.
 func (m *Memory) Claim(_ context.Context, claim Claim) (State, Response, error) {
 	m.mu.Lock()

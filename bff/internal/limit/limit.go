@@ -67,6 +67,16 @@ func NewShared(maxKeys int, store Store, onOutage func(error)) *Limiter {
 	return &Limiter{local: NewMemory(maxKeys), clients: NewMemory(maxKeys), shared: store, onOutage: onOutage}
 }
 
+// With returns a Limiter over the same buckets of this gateway. The store and onOutage are those of NewShared, and legacyHeaders is
+// its LegacyHeaders.
+func (l *Limiter) With(store Store, onOutage func(error), legacyHeaders bool) *Limiter {
+	if onOutage == nil {
+		onOutage = func(error) {}
+	}
+
+	return &Limiter{LegacyHeaders: legacyHeaders, local: l.local, clients: l.clients, shared: store, onOutage: onOutage}
+}
+
 // Len is how many keys are remembered in this gateway. Some of their buckets may be full again.
 func (l *Limiter) Len() int { return l.local.Len() + l.clients.Len() }
 

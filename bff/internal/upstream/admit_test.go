@@ -18,6 +18,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/resource"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -40,7 +41,7 @@ func stubbed(cfg Config) (*upstream, *ends) {
 	o := &ends{}
 	cfg.Upstream = cfg.WithDefaults()
 
-	return newUpstream("order", cfg, Deps{Logger: slog.New(slog.DiscardHandler), Observer: o}), o
+	return newUpstream(resource.NewSet().Lease(), "order", cfg, Deps{Logger: slog.New(slog.DiscardHandler), Observer: o}), o
 }
 
 // invoker answers calls in place of gRPC.

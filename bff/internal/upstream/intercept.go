@@ -13,51 +13,29 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
+	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
 // interceptors are, from the outside in, for a call with a single reply:
 //
-//	deps' own → metadata → the program's → reserve → measure → concurrency → breakers → hedge → retrier
+//	pool's own → metadata → the program's → reserve → measure → concurrency → breakers → hedge → retrier
 //	→ (gRPC: retry, balance, send)
 //
 // For a stream there is neither hedge nor retrier. Layers outside of hedge and retrier see one call, however many attempts there
 // are: its outcome is the one that the client gets, and it counts once in metrics, in the limit and for the breakers. A layer that
 // refuses a call returns the permits of the layers outside of it: see admit.
 //
-// The program's are those among the dial options of an embedding program, which are returned as well.
-func (u *upstream) interceptors(deps Deps, program []grpc.DialOption) []grpc.DialOption {
-	var (
-		unary  []grpc.UnaryClientInterceptor
-		stream []grpc.StreamClientInterceptor
-	)
-
-	if deps.Unary != nil {
-		unary = append(unary, deps.Unary)
+// The first two are those of a pool's own connection: see newFront. The program's are those among the dial options of an embedding
+// program, which are returned as well.
+func (u *upstream) interceptors(observer Observer, program []grpc.DialOption) []grpc.DialOption {
+	own := []grpc.DialOption{grpc.WithChainUnaryInterceptor(u.unary(observer)), grpc.WithChainStreamInterceptor(u.stream(observer))}
+	if len(program) == 0 {
+		return own
 	}
 
-	if deps.Stream != nil {
-		stream = append(stream, deps.Stream)
-	}
-
-	if len(program) > 0 {
-		unary, stream = append(unary, u.program), append(stream, u.programStream)
-	}
-
-	chain := func(unary []grpc.UnaryClientInterceptor, stream []grpc.StreamClientInterceptor) []grpc.DialOption {
-		return []grpc.DialOption{grpc.WithChainUnaryInterceptor(unary...), grpc.WithChainStreamInterceptor(stream...)}
-	}
-	own := chain([]grpc.UnaryClientInterceptor{u.unary(deps.Observer)}, []grpc.StreamClientInterceptor{u.stream(deps.Observer)})
-
-	return slices.Concat(chain(unary, stream), program, own)
-}
-
-// outgoing returns the context of a call with its metadata, unless it has that already.
-func (u *upstream) outgoing(ctx context.Context) (context.Context, error) {
-	if u.programmed {
-		return ctx, nil
-	}
-
-	return u.metadata.Outgoing(ctx)
+	return slices.Concat([]grpc.DialOption{
+		grpc.WithChainUnaryInterceptor(passthrough.Decoded), grpc.WithChainStreamInterceptor(programStream),
+	}, program, own)
 }
 
 func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
@@ -65,12 +43,7 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		ctx context.Context, rpc string, req, reply any, cc *grpc.ClientConn,
 		next grpc.UnaryInvoker, opts ...grpc.CallOption,
 	) error {
-		outgoing, err := u.outgoing(ctx)
-		if err != nil {
-			return err
-		}
-
-		outgoing, cancel := reserve(outgoing)
+		outgoing, cancel := reserve(ctx)
 		defer cancel()
 
 		method := u.methods[rpc]
@@ -100,12 +73,7 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, rpc string,
 		open grpc.Streamer, opts ...grpc.CallOption,
 	) (grpc.ClientStream, error) {
-		outgoing, err := u.outgoing(ctx)
-		if err != nil {
-			return nil, err
-		}
-
-		outgoing, cancel := reserve(outgoing)
+		outgoing, cancel := reserve(ctx)
 
 		method := u.methods[rpc]
 

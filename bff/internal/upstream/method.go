@@ -9,6 +9,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/resource"
 	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
@@ -26,7 +27,7 @@ type method struct {
 	budget *budget
 }
 
-func newMethods(upstream string, cfg Config, deps Deps) map[string]*method {
+func newMethods(own *resource.Lease, upstream string, cfg Config, deps Deps) map[string]*method {
 	methods := make(map[string]*method, len(cfg.Methods))
 	budget := newBudget(ownShare(cfg), retriesAtOnce)
 
@@ -38,8 +39,7 @@ func newMethods(upstream string, cfg Config, deps Deps) map[string]*method {
 		}
 
 		if b := rules.Effective.GetBreaker(); b != nil {
-			m.breaker = breaker.New(upstream+rpc, settingsOf(b), onChange(deps, upstream, rpc))
-			deps.Observer.ObserveBreaker(upstream, rpc, breaker.Closed)
+			m.breaker = takeBreaker(own, upstream, rpc, cfg, settingsOf(b), deps)
 		}
 
 		if hedged(cfg, rules.Retry) {

@@ -10,35 +10,16 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-
-	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
-// program runs before the interceptors of an embedding program, and sets the metadata, to which they can add. They get replies
-// decoded.
-func (u *upstream) program(
-	ctx context.Context, rpc string, req, reply any, cc *grpc.ClientConn, next grpc.UnaryInvoker, opts ...grpc.CallOption,
-) error {
-	outgoing, err := u.metadata.Outgoing(ctx)
-	if err != nil {
-		return err
-	}
-
-	return passthrough.Decoded(outgoing, rpc, req, reply, cc, next, opts...)
-}
-
-// programStream is the same for streams. Generated code uses them on goroutines where nothing else recovers from a panic, so a
-// panic of such an interceptor becomes an error of the call.
-func (u *upstream) programStream(
+// programStream runs before the interceptors of an embedding program. Generated code uses streams on goroutines where nothing else
+// recovers from a panic, so a panic of such an interceptor becomes an error of the call.
+func programStream(
 	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, rpc string, open grpc.Streamer, opts ...grpc.CallOption,
 ) (stream grpc.ClientStream, err error) {
-	outgoing, err := u.metadata.Outgoing(ctx)
-	if err != nil {
-		return nil, err
-	}
-
 	s := &recoveringStream{}
-	outgoing, s.cancel = context.WithCancel(outgoing)
+	outgoing, cancel := context.WithCancel(ctx)
+	s.cancel = cancel
 
 	if err := s.do(func() (err error) {
 		s.ClientStream, err = open(outgoing, desc, cc, rpc, opts...)

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/resource"
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
@@ -36,25 +37,33 @@ type Observer interface {
 
 // Pool is a set of connections, one per backend. It is safe for concurrent use.
 type Pool struct {
-	upstreams map[string]*upstream
+	upstreams map[string]member
+	// own is the lease of a pool that shares nothing. Nil: it has that of Deps.
+	own *resource.Lease
 }
 
+// member is a backend in a pool.
+type member struct {
+	*upstream
+
+	// front is the connection as the pool uses it.
+	front *grpc.ClientConn
+}
+
+// upstream is a backend, as all pools use it whose configuration of it is the same.
 type upstream struct {
-	name     string
-	conn     *grpc.ClientConn
-	group    *balance.Group
-	metadata Metadata
-	breaker  *breaker.Breaker
-	methods  map[string]*method
-	limiter  *concurrency.Limiter
+	name    string
+	conn    *grpc.ClientConn
+	group   *balance.Group
+	breaker *breaker.Breaker
+	methods map[string]*method
+	limiter *concurrency.Limiter
 	// overloaded is the error of a call that the limiter refuses.
 	overloaded error
 	// maxReceive is the largest message that is taken, in bytes.
 	maxReceive int
 	// delay is that of Deps.
 	delay func(since time.Time) time.Duration
-	// programmed reports that there are dial options of an embedding program.
-	programmed bool
 }
 
 // Deps are the collaborators of a pool.
@@ -64,41 +73,76 @@ type Deps struct {
 	// Delay returns the longest time since then that work has waited for a CPU of the gateway itself. It must be safe for
 	// concurrent use. Nil: it never waits.
 	Delay func(since time.Time) time.Duration
-	// Unary and Stream run first on every call.
+	// Unary and Stream run first on every call of the pool.
 	Unary  grpc.UnaryClientInterceptor
 	Stream grpc.StreamClientInterceptor
+	// Shared is what the pool shares with others: connections, breakers and limits. All pools of its set must have the same
+	// Logger, Observer, Delay and dial options. Nil: it shares nothing.
+	Shared *resource.Lease
 }
 
-// Open makes a connection for each of the backends. None is dialled before its first call. The caller closes the pool.
+// Open makes a connection for each of the backends. None is dialled before its first call. The caller closes the pool, or releases
+// the lease of what is shared.
 func Open(configs map[string]Config, deps Deps) (*Pool, error) {
-	p := &Pool{upstreams: make(map[string]*upstream, len(configs))}
+	p := &Pool{upstreams: make(map[string]member, len(configs))}
+
+	if deps.Shared == nil {
+		p.own = resource.NewSet().Lease()
+		deps.Shared = p.own
+	}
 
 	for name, config := range configs {
-		u := newUpstream(name, config, deps)
-
-		conn, err := dial(config, u.group, u.interceptors(deps, config.DialOptions))
-		if err != nil {
+		if err := p.add(name, config, deps); err != nil {
 			return nil, errors.Join(fmt.Errorf("upstream %s: %w", name, err), p.Close())
 		}
+	}
 
-		u.conn = conn
-		p.upstreams[name] = u
+	if p.own != nil {
+		p.own.Commit()
 	}
 
 	return p, nil
 }
 
-func newUpstream(name string, config Config, deps Deps) *upstream {
-	deps.Observer.ObserveBreaker(name, "", breaker.Closed)
+// add makes the connection of a backend, unless it is shared.
+func (p *Pool) add(name string, config Config, deps Deps) error {
+	u, err := resource.Take(deps.Shared, "upstream", config.key(name), func(own *resource.Lease) (*upstream, error) {
+		u := newUpstream(own, name, config, deps)
+
+		conn, err := dial(config, u.group, u.interceptors(deps.Observer, config.DialOptions))
+		if err != nil {
+			return nil, err
+		}
+
+		u.conn = conn
+		own.AtEnd(conn.Close)
+
+		return u, nil
+	})
+	if err != nil {
+		return err
+	}
+
+	front, err := newFront(u, config.Metadata, deps)
+	if err != nil {
+		return err
+	}
+
+	deps.Shared.AtEnd(front.Close)
+	p.upstreams[name] = member{upstream: u, front: front}
+
+	return nil
+}
+
+func newUpstream(own *resource.Lease, name string, config Config, deps Deps) *upstream {
 	return &upstream{
-		name: name, metadata: config.Metadata,
+		name:    name,
 		group:   newGroup(name, config, deps.Observer, deps.Logger),
-		breaker: breaker.New(name, config.Breaker, onChange(deps, name, "")),
-		methods: newMethods(name, config, deps),
-		limiter: newLimiter(name, config.Concurrency, deps.Observer), maxReceive: config.MaxReceiveBytes,
+		breaker: takeBreaker(own, name, "", config, config.Breaker, deps),
+		methods: newMethods(own, name, config, deps),
+		limiter: takeLimiter(own, name, config, deps.Observer), maxReceive: config.MaxReceiveBytes,
 		overloaded: problem.Refusal(fmt.Errorf("%s: %w", name, ErrOverloaded), retryAfter),
 		delay:      deps.Delay,
-		programmed: len(config.DialOptions) > 0,
 	}
 }
 
@@ -122,7 +166,7 @@ func (p *Pool) Conn(name string) (*grpc.ClientConn, error) {
 		return nil, fmt.Errorf("upstream %q is not configured; known are %q", name, p.Names())
 	}
 
-	return u.conn, nil
+	return u.front, nil
 }
 
 // Names lists the backends in alphabetical order.
@@ -175,15 +219,15 @@ func (u *upstream) status() Status {
 	return s
 }
 
-// Close ends all connections, and the calls on them.
+// Close ends all connections, and the calls on them, unless the pool shares them: then the end of its lease does.
 func (p *Pool) Close() error {
-	var faults []error
-
-	for name, u := range p.upstreams {
-		if err := u.conn.Close(); err != nil {
-			faults = append(faults, fmt.Errorf("close upstream %s: %w", name, err))
-		}
+	if p.own == nil {
+		return nil
 	}
 
-	return errors.Join(faults...)
+	if err := p.own.Release(); err != nil {
+		return fmt.Errorf("close upstreams: %w", err)
+	}
+
+	return nil
 }

@@ -21,7 +21,7 @@ import (
 // for longest, as in nginx; if all are active, the new one is closed at once. In the listener's backlog, its client would wait for
 // an unknown time, and a balancer would consider the gateway healthy.
 type Guard struct {
-	config config.Server
+	maxConnections, maxAborted atomic.Int64
 	// leaving reports whether clients should connect elsewhere.
 	leaving func() bool
 	open    atomic.Int64
@@ -57,10 +57,18 @@ func New(c config.Server, leaving func() bool) *Guard {
 		leaving = func() bool { return false }
 	}
 
-	g := &Guard{config: c, leaving: leaving, conns: map[net.Conn]*connection{}}
+	g := &Guard{leaving: leaving, conns: map[net.Conn]*connection{}}
 	g.idleEnd = g.order.PushBack(nil)
+	g.SetLimits(c)
 
 	return g
+}
+
+// SetLimits changes MaxConnections and MaxAbortedPerConnection. With fewer connections than are open, no more are accepted until
+// enough are closed; responses ask for that.
+func (g *Guard) SetLimits(c config.Server) {
+	g.maxConnections.Store(int64(c.MaxConnections))
+	g.maxAborted.Store(int64(c.MaxAbortedPerConnection))
 }
 
 // Open is how many connections there are.
@@ -117,7 +125,7 @@ func (g *Guard) update(conn net.Conn, state http.ConnState) net.Conn {
 }
 
 func (g *Guard) add(conn net.Conn) (unwanted net.Conn) {
-	if g.config.MaxConnections > 0 && len(g.conns) >= g.config.MaxConnections {
+	if most := g.maxConnections.Load(); most > 0 && int64(len(g.conns)) >= most {
 		// At idleEnd, none is idle.
 		c, ok := g.order.Front().Value.(*connection)
 		if !ok || time.Since(c.since) < minIdle {
@@ -169,7 +177,9 @@ func (g *Guard) remove(c *connection) {
 func (g *Guard) nearLimit() bool {
 	const near, of = 9, 10
 
-	return g.config.MaxConnections > 0 && g.open.Load()*of >= int64(g.config.MaxConnections)*near
+	most := g.maxConnections.Load()
+
+	return most > 0 && g.open.Load()*of >= most*near
 }
 
 // closeAbruptly closes a connection without the closing alert of TLS, for which the accepting goroutine would have to wait.

@@ -51,7 +51,9 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 
 // exhausted reports whether a connection has aborted too many requests.
 func (g *Guard) exhausted(b *abortBudget) bool {
-	return g.config.MaxAbortedPerConnection > 0 && b.used() >= int64(g.config.MaxAbortedPerConnection)
+	most := g.maxAborted.Load()
+
+	return most > 0 && b.used() >= most
 }
 
 // CloseAfter reports whether the client should close its connection after the response to a request that Handler does not serve.
@@ -62,8 +64,9 @@ func (g *Guard) CloseAfter(r *http.Request) bool { return g.closesAfter(budgetOf
 func (g *Guard) closesAfter(b *abortBudget) bool {
 	const half = 2
 
-	return g.leaving() || g.nearLimit() ||
-		g.config.MaxAbortedPerConnection > 0 && b.used()*half >= int64(g.config.MaxAbortedPerConnection)
+	most := g.maxAborted.Load()
+
+	return g.leaving() || g.nearLimit() || most > 0 && b.used()*half >= most
 }
 
 // closing decides as late as possible whether a response is the last one of its connection.

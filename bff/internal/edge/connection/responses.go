@@ -32,7 +32,7 @@ const (
 // nothing for the longest time is aborted: its connection is closed or, over HTTP/2, its stream is reset. It is safe for concurrent
 // use.
 type Responses struct {
-	limit  int64
+	limit  atomic.Int64
 	cutOff atomic.Int64
 
 	mu       sync.Mutex
@@ -46,7 +46,15 @@ type Responses struct {
 }
 
 // NewResponses bounds what is buffered to so many bytes. Zero: it is not bounded.
-func NewResponses(limit int64) *Responses { return &Responses{limit: limit} }
+func NewResponses(limit int64) *Responses {
+	b := &Responses{}
+	b.SetLimit(limit)
+
+	return b
+}
+
+// SetLimit changes the bound. A lower one takes effect when more is buffered.
+func (b *Responses) SetLimit(limit int64) { b.limit.Store(limit) }
 
 // Buffered is how many bytes are buffered.
 func (b *Responses) Buffered() int64 {
@@ -61,10 +69,6 @@ func (b *Responses) CutOff() int64 { return b.cutOff.Load() }
 
 // Handler counts what next writes. It belongs where responses are logged.
 func (b *Responses) Handler(next http.Handler) http.Handler {
-	if b.limit <= 0 {
-		return next
-	}
-
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		counted := &responseWriter{Writer: response.New(w, r, nil), request: r, responses: b}
 		next.ServeHTTP(counted, r)
@@ -210,7 +214,9 @@ func (b *Responses) end(w *responseWriter) {
 
 // excess removes the responses that have to be aborted to stay within the limit.
 func (b *Responses) excess() (aborted []*responseWriter) {
-	for b.buffered-b.pendingAbort > b.limit {
+	limit := b.limit.Load()
+
+	for limit > 0 && b.buffered-b.pendingAbort > limit {
 		first := b.waiting.Front()
 
 		w, ok := first.Value.(*responseWriter)

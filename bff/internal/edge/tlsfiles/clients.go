@@ -36,13 +36,13 @@ func (*Clients) Context(ctx context.Context) context.Context {
 	return context.WithValue(ctx, connectionKey{}, &checked{})
 }
 
-// checked is the result of checking the certificate of a connection. It is valid for a generation of authorities and until a time.
+// checked is the result of checking the certificate of a connection. It is valid for some authorities and until a time.
 type checked struct {
-	mu         sync.Mutex
-	done       bool
-	generation uint64
-	until      time.Time
-	err        error
+	mu          sync.Mutex
+	done        bool
+	authorities *x509.CertPool
+	until       time.Time
+	err         error
 }
 
 // Handler refuses requests on connections whose certificate is not valid any more, and asks the client to close them, so that its
@@ -87,8 +87,8 @@ func (c *Clients) check(ctx context.Context, state *tls.ConnectionState) error {
 	known.mu.Lock()
 	defer known.mu.Unlock()
 
-	if !known.done || known.generation != current.generation || known.err == nil && now.After(known.until) {
-		known.done, known.generation = true, current.generation
+	if !known.done || known.authorities != current.authorities || known.err == nil && now.After(known.until) {
+		known.done, known.authorities = true, current.authorities
 		known.until, known.err = verify(state, current.authorities, now)
 	}
 

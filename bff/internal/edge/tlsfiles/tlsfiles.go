@@ -43,10 +43,9 @@ type Files struct {
 
 // material is the content of the files at one time.
 type material struct {
-	// generation counts the sets of authorities so far; it begins with 1.
-	generation  uint64
 	certificate *tls.Certificate
 	ca          []byte
+	// authorities are the same pool for as long as ca is the same.
 	authorities *x509.CertPool
 }
 
@@ -68,7 +67,7 @@ func (f *Files) Watch(ctx context.Context, config filewatch.Config) { f.watcher.
 
 // load puts new content of the files in use.
 func (f *Files) load(texts [][]byte) error {
-	m := &material{generation: 1, ca: texts[2]}
+	m := &material{ca: texts[2]}
 
 	if f.paths.Cert != "" || f.paths.Key != "" {
 		if _, err := certificates(texts[0]); err != nil {
@@ -95,11 +94,8 @@ func (f *Files) load(texts [][]byte) error {
 		}
 	}
 
-	if before := f.current.Load(); before != nil {
-		m.generation = before.generation
-		if !bytes.Equal(before.ca, m.ca) {
-			m.generation++
-		}
+	if before := f.current.Load(); before != nil && bytes.Equal(before.ca, m.ca) {
+		m.authorities = before.authorities
 	}
 
 	f.current.Store(m)

@@ -25,6 +25,8 @@ type Gate struct {
 	deps    Deps
 	history history
 
+	// target is that of the normal priority.
+	target atomic.Int64
 	// controllers are for the priorities, from low to critical, and shares what they refuse, as bits of a float64.
 	controllers [priorities]controller
 	shares      [priorities]atomic.Uint64
@@ -64,19 +66,18 @@ const every = 10 * time.Millisecond
 // New returns a gate that refuses nothing until it runs. A lower priority has half of the target of the next one. So all its
 // requests are refused before many of a higher one are: while these keep the delay at their target, the lower one's share grows.
 func New(target time.Duration, deps Deps) *Gate {
-	const half = 2
-
 	if deps.Measure == nil {
 		deps.Measure = newLatencies().next
 	}
 
 	g := &Gate{deps: deps, history: history{start: time.Now()}}
-	for i, target := range [priorities]time.Duration{target / half, target, target * half} {
-		g.controllers[i].target = target
-	}
+	g.SetTarget(target)
 
 	return g
 }
+
+// SetTarget changes the target.
+func (g *Gate) SetTarget(target time.Duration) { g.target.Store(int64(target)) }
 
 // Run measures until the context ends.
 func (g *Gate) Run(ctx context.Context) {
@@ -109,10 +110,14 @@ func (g *Gate) update(now time.Time, m Measurement, ticks int) {
 		delay = m.Waited
 	}
 
-	refusing := false
+	const half = 2
 
-	for i := range g.controllers {
+	refusing := false
+	target := time.Duration(g.target.Load())
+
+	for i, target := range [priorities]time.Duration{target / half, target, target * half} {
 		c := &g.controllers[i]
+		c.target = target
 		c.update(delay, ticks)
 		g.shares[i].Store(math.Float64bits(c.share))
 

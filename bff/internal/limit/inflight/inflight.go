@@ -19,12 +19,18 @@ import (
 // Gate counts what is in flight on all routes together: requests with a single response, and apart from them streams in either
 // direction, most of which are idle for most of their time. It is safe for concurrent use and takes no lock.
 type Gate struct {
-	requests, streams slots
+	requests, streams       *slots
+	maxRequests, maxStreams int64
 }
 
 // New returns an empty gate. A bound of zero is none.
-func New(c config.Overload) *Gate {
-	return &Gate{requests: slots{limit: int64(c.MaxInFlight)}, streams: slots{limit: int64(c.MaxStreams)}}
+func New(c config.Overload) *Gate { return (&Gate{requests: &slots{}, streams: &slots{}}).With(c) }
+
+// With returns a gate that counts together with g, with other bounds.
+func (g *Gate) With(c config.Overload) *Gate {
+	return &Gate{
+		requests: g.requests, streams: g.streams, maxRequests: int64(c.MaxInFlight), maxStreams: int64(c.MaxStreams),
+	}
 }
 
 // InFlight is what is in flight now.
@@ -50,16 +56,16 @@ const retryAfter = time.Second
 // Route admits requests of a route as long as there are slots for its priority, and refuses the others with a 503. It belongs
 // outside of everything expensive. Without a bound it adds no layer.
 func (g *Gate) Route(priority porticov1.Priority, stream bool) func(http.Handler) http.Handler {
-	slots := &g.requests
+	slots, limit := g.requests, g.maxRequests
 	if stream {
-		slots = &g.streams
+		slots, limit = g.streams, g.maxStreams
 	}
 
-	if slots.limit <= 0 {
+	if limit <= 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
 
-	limit := share(slots.limit, priority)
+	limit = share(limit, priority)
 
 	full := problem.New(codes.Unavailable, "the gateway is overloaded at the moment")
 	full.RetryAfter = retryAfter
@@ -91,7 +97,6 @@ func share(slots int64, priority porticov1.Priority) int64 {
 }
 
 type slots struct {
-	limit int64
 	taken atomic.Int64
 
 	refused atomic.Int64
