@@ -18,6 +18,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth/apikey"
 	"github.com/portico-gateway/portico/bff/internal/filewatch"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/resource"
 )
 
 // Deps are the collaborators of an Authenticator.
@@ -27,6 +28,9 @@ type Deps struct {
 	Files filewatch.Observer
 	// Custom are credentials that an embedding program verifies. Nil: there are none.
 	Custom *Custom
+	// Shared is what the Authenticator shares with others: the keys of issuers, and API keys. What runs in the background begins at
+	// its commit, and ends with it instead of with the context. Nil: it shares nothing.
+	Shared *resource.Lease
 }
 
 // ErrConfig is returned by New for issuers that cannot be trusted as they are configured.
@@ -55,6 +59,29 @@ type Authenticator struct {
 // credential. Files are read now. Keys at URLs are fetched in the background, now and at intervals until ctx ends, so that the
 // gateway starts while an issuer is down.
 func New(ctx context.Context, cfg config.Auth, deps Deps) (*Authenticator, error) {
+	if deps.Shared != nil {
+		return open(cfg, deps)
+	}
+
+	own := resource.NewSet().Lease()
+	deps.Shared = own
+
+	a, err := open(cfg, deps)
+	if err != nil {
+		return nil, errors.Join(err, own.Release())
+	}
+
+	own.Commit()
+	a.running.Go(func() {
+		<-ctx.Done()
+
+		_ = own.Release() // Nothing of it returns an error.
+	})
+
+	return a, nil
+}
+
+func open(cfg config.Auth, deps Deps) (*Authenticator, error) {
 	cache, err := newTokenCache(cfg.CacheTokens)
 	if err != nil {
 		return nil, fmt.Errorf("%w: cached tokens: %w", ErrConfig, err)
@@ -72,44 +99,36 @@ func New(ctx context.Context, cfg config.Auth, deps Deps) (*Authenticator, error
 		return nil, err
 	}
 
+	watching := filewatch.Config{Logger: deps.Logger, Observer: deps.Files}
+
 	if cfg.APIKeys.File != "" {
-		if a.keys, err = apikey.Open(cfg.APIKeys.File); err != nil {
+		watching.Setting, watching.Interval = "auth.api_keys.file", cfg.APIKeys.ReloadInterval
+		if a.keys, err = takeAPIKeys(deps.Shared, cfg.APIKeys, watching); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 		}
 	}
 
-	watching := filewatch.Config{Logger: deps.Logger, Observer: deps.Files}
-
 	for n, i := range cfg.Issuers {
 		watching.Setting, watching.Interval = fmt.Sprintf("auth.issuers[%d].jwks_file", n), i.RefreshInterval
-		if err := a.add(i, watching); err != nil {
+		if err := a.add(i, watching, deps.Shared); err != nil {
 			return nil, fmt.Errorf("%w: issuer %q: %w", ErrConfig, i.Issuer, err)
 		}
 	}
 
-	// After everything that can fail: an error leaves nothing running.
-	for _, i := range a.issuers {
-		a.running.Go(func() { i.keys.run(ctx) })
-	}
-
-	if a.keys != nil {
-		watching.Setting, watching.Interval = "auth.api_keys.file", cfg.APIKeys.ReloadInterval
-
-		a.running.Go(func() { a.keys.Run(ctx, watching) })
-	}
-
-	a.running.Go(func() { a.pending.run(ctx, cfg.KeysGrace, deps.Logger) })
+	deps.Shared.AtCommit(func() {
+		deps.Shared.Background(func(ctx context.Context) { a.pending.run(ctx, cfg.KeysGrace, deps.Logger) })
+	})
 
 	return a, nil
 }
 
-func (a *Authenticator) add(cfg config.Issuer, files filewatch.Config) error {
+func (a *Authenticator) add(cfg config.Issuer, files filewatch.Config, shared *resource.Lease) error {
 	// A subject follows, so a trailing space is allowed.
 	if !reqinfo.Plain(cfg.SubjectPrefix + "x") {
 		return errPrefix
 	}
 
-	keys, err := openKeys(cfg, files)
+	keys, err := takeKeys(shared, cfg, files)
 	if err != nil {
 		return err
 	}
@@ -124,8 +143,45 @@ func (a *Authenticator) add(cfg config.Issuer, files filewatch.Config) error {
 // AwaitingKeys lists the issuers whose keys were never fetched, until the grace for that is over. Once it is empty it stays so.
 func (a *Authenticator) AwaitingKeys() []string { return a.pending.names() }
 
-// Wait returns when nothing runs in the background any more, after the context of New has ended.
+// Wait returns when nothing runs in the background any more, after the context of New has ended. It is for an Authenticator that
+// shares nothing.
 func (a *Authenticator) Wait() { a.running.Wait() }
+
+// takeAPIKeys returns the keys of a file, which is read again when it changes.
+func takeAPIKeys(shared *resource.Lease, cfg config.APIKeys, watching filewatch.Config) (*apikey.Store, error) {
+	return resource.Take(shared, "API keys", resource.Key(cfg.File, cfg.ReloadInterval),
+		func(own *resource.Lease) (*apikey.Store, error) {
+			keys, err := apikey.Open(cfg.File)
+			if err != nil {
+				return nil, err
+			}
+
+			own.AtCommit(func() { own.Background(func(ctx context.Context) { keys.Run(ctx, watching) }) })
+
+			return keys, nil
+		})
+}
+
+// takeKeys returns the keys of an issuer, which are fetched as long as anyone uses them.
+func takeKeys(shared *resource.Lease, cfg config.Issuer, files filewatch.Config) (*keySource, error) {
+	setting := files.Setting
+	if cfg.JWKSFile == "" {
+		setting = ""
+	}
+
+	return resource.Take(shared, "issuer keys",
+		resource.Key(cfg.Issuer, cfg.JWKSFile, cfg.JWKSURL, cfg.RefreshInterval, setting),
+		func(own *resource.Lease) (*keySource, error) {
+			keys, err := openKeys(cfg, files)
+			if err != nil {
+				return nil, err
+			}
+
+			own.AtCommit(func() { own.Background(keys.run) })
+
+			return keys, nil
+		})
+}
 
 func openKeys(cfg config.Issuer, files filewatch.Config) (*keySource, error) {
 	var (
