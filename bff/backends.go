@@ -2,9 +2,11 @@ package bff
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
 	"github.com/portico-gateway/portico/bff/internal/gateway/leg/batch"
+	"github.com/portico-gateway/portico/bff/internal/resource"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
@@ -36,7 +39,7 @@ type backends struct {
 func (c *Compiled) openBackends(with opening, stores *stores, transports map[string]func() *tls.Config) (backends, error) {
 	var b backends
 
-	signer, err := openSigner(c.config.Auth.Internal)
+	signer, err := takeSigner(with.shared, c.config.Auth.Internal)
 	if err != nil {
 		return b, err
 	}
@@ -48,15 +51,10 @@ func (c *Compiled) openBackends(with opening, stores *stores, transports map[str
 	unary, stream := gateway.Calls(c.routes, c.methods, stores.cache)
 
 	if b.pool, err = upstream.Open(c.upstreams(signer, transports), upstream.Deps{
-		Logger: with.logger, Observer: with.metrics, Unary: unary, Stream: stream, Delay: with.cpu.Longest,
+		Logger: with.logger, Observer: with.metrics, Unary: unary, Stream: stream, Delay: with.cpu.Longest, Shared: with.shared,
 	}); err != nil {
 		return b, fmt.Errorf("open upstreams: %w", err)
 	}
-
-	with.life.atEnd(b.pool.Close)
-	// Their calls end before the connections do.
-	with.life.atEnd(closer(stores.cache.Close))
-	with.life.atEnd(closer(stores.idempotency.Close))
 
 	b.composites = inproc.New(inproc.Config{
 		Unary: compositeUnary(unary), Stream: stream, Metadata: upstream.CommonMetadata,
@@ -141,7 +139,16 @@ func (c *Compiled) upstreams(signer *identity.Signer, transports map[string]func
 	return configs
 }
 
-// openSigner returns what signs internal tokens; nil if there are none.
+// takeSigner returns what signs internal tokens, which is another one if its file has changed; nil if there are none.
+func takeSigner(shared *resource.Lease, cfg config.InternalToken) (*identity.Signer, error) {
+	// What is wrong with the file is found when it is opened.
+	text, _ := os.ReadFile(cfg.KeyFile) //nolint:gosec // The path is configuration.
+
+	return resource.Take(shared, "internal token", resource.Key(cfg, sha256.Sum256(text)),
+		func(*resource.Lease) (*identity.Signer, error) { return openSigner(cfg) })
+}
+
+// openSigner opens the signer of a configuration that has one.
 func openSigner(cfg config.InternalToken) (*identity.Signer, error) {
 	if cfg.Issuer == "" {
 		return nil, nil //nolint:nilnil // There is none.

@@ -8,44 +8,53 @@
 //	err = gw.Run(ctx)
 //
 // Handlers that were generated elsewhere, from protos without options of Portico, are served by WithHandlers. Compile has the
-// routes and the description without opening anything.
+// routes and the description without opening anything. Reload puts another configuration in place while requests are served.
 package bff
 
 import (
-	"crypto/tls"
-	"log/slog"
 	"net/http"
 
-	"github.com/portico-gateway/portico/bff/internal/edge/connection"
-	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
+	"github.com/portico-gateway/portico/bff/config"
 )
 
-// Gateway serves REST. It is safe for concurrent use and, once it serves, immutable but for its readiness.
+// Gateway serves REST. It is safe for concurrent use and, once it serves, changed by Reload alone, but for its readiness.
 type Gateway struct {
-	compiled *Compiled
-	life     *lifetime
-	logger   *slog.Logger
-	handler  http.Handler
-	admin    http.Handler
-	// connections are those of clients.
-	connections *connection.Guard
-	// tls is for the listener; nil: it is not encrypted.
-	tls *tls.Config
-	// clients checks the certificates of clients.
-	clients *tlsfiles.Clients
+	with  opening
+	given []Option
+
+	generations generations
+	reloads     reloads
+	// front is the listener of Run.
+	front front
+
+	handler http.Handler
+	admin   http.Handler
 }
 
 // ServeHTTP implements http.Handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
 
+// serve serves a request with the configuration that is current when it begins.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
+	current := g.generations.acquire()
+	defer current.done()
+
+	current.handler.ServeHTTP(w, r)
+}
+
 // Admin is for operators: /livez, /readyz, /metrics, /upstreams and /debug/pprof/. It must not be reachable by clients.
 func (g *Gateway) Admin() http.Handler { return g.admin }
 
 // Routes lists the routes, the most specific first.
-func (g *Gateway) Routes() []Route { return g.compiled.Routes() }
+func (g *Gateway) Routes() []Route { return g.current().compiled.Routes() }
+
+// current is the generation of requests that come now. It may end at any time: see generations.acquire.
+func (g *Gateway) current() *generation { return g.generations.current.Load() }
+
+func (g *Gateway) config() config.Config { return g.current().compiled.config }
 
 // Drain makes /readyz fail and ends open streams, so that load balancers and clients go elsewhere. Requests are still served.
-func (g *Gateway) Drain() { g.life.stop() }
+func (g *Gateway) Drain() { g.with.life.stop() }
 
 // Close ends the background work and the connections to the backends, and the calls on them. Further calls change nothing.
-func (g *Gateway) Close() error { return g.life.end() }
+func (g *Gateway) Close() error { return g.with.life.end() }

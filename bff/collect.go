@@ -42,6 +42,7 @@ type options struct {
 	authenticator   *Authenticator
 	problemHook     func(*http.Request, *Problem)
 	listening       func(server, admin net.Addr)
+	source          func() (config.Config, error)
 
 	// faults are what is wrong with the options themselves.
 	faults optionFaults

@@ -12,6 +12,8 @@ import (
 // Compiled is what a configuration and options make of the services that are linked into the program: their routes, each with its
 // policy. It is immutable and safe for concurrent use.
 type Compiled struct {
+	// given are the options as they were given, for another configuration.
+	given []Option
 	// config has its defaults.
 	config  config.Config
 	options options
@@ -63,7 +65,7 @@ func compile(cfg config.Config, opts []Option) (*Compiled, error) {
 	faults.add(err)
 
 	return &Compiled{
-		config: cfg, options: o, routing: routing, routes: api.Routes, methods: api.Methods, headers: headers,
+		given: opts, config: cfg, options: o, routing: routing, routes: api.Routes, methods: api.Methods, headers: headers,
 	}, faults.join()
 }
 

@@ -9,6 +9,8 @@ import (
 
 // lifetime is that of an open gateway: what runs in the background, and what is closed at its end.
 type lifetime struct {
+	// context is that of what runs in the background.
+	context context.Context //nolint:containedctx // It is the gateway's life, not a request's.
 	// stop ends the context of what runs in the background, and over reports whether that has been done.
 	stop    context.CancelFunc
 	over    func() bool
@@ -20,7 +22,7 @@ type lifetime struct {
 // newLifetime begins one, with the context of its background work. That is not ended by ctx.
 func newLifetime(ctx context.Context) (context.Context, *lifetime) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	l := &lifetime{stop: stop, over: func() bool { return ctx.Err() != nil }}
+	l := &lifetime{context: ctx, stop: stop, over: func() bool { return ctx.Err() != nil }}
 
 	l.closed = sync.OnceValue(func() error {
 		var faults []error

@@ -19,16 +19,28 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/limit/delay"
 	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
 	"github.com/portico-gateway/portico/bff/internal/observe"
+	"github.com/portico-gateway/portico/bff/internal/resource"
 	"github.com/portico-gateway/portico/bff/internal/testhook"
 )
 
-// opening is what the parts of a gateway are opened with.
+// opening is what the generations of a gateway are opened with. But for shared, it is the same for all of them.
 type opening struct {
-	logger  *slog.Logger
+	logger *slog.Logger
+	// log is the log that the configuration describes. Nil: the program has one.
+	log     *observe.Log
 	metrics *observe.Metrics
 	life    *lifetime
 	// cpu is the gate before the CPU of this process.
 	cpu *delay.Gate
+	// overload counts what is in flight, and connections and responses watch the clients of this process.
+	overload    *inflight.Gate
+	connections *connection.Guard
+	responses   *connection.Responses
+	// keys is about the keys of issuers.
+	keys *keyGrace
+	// resources are what generations share, and shared is what the one holds that is opened.
+	resources *resource.Set
+	shared    *resource.Lease
 	// batchQuiet is for tests; see testhook.
 	batchQuiet time.Duration
 }
@@ -55,17 +67,50 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 		return nil, err
 	}
 	with.batchQuiet = testhook.From(ctx).BatchQuiet
+	with.resources, with.keys = resource.NewSet(), &keyGrace{began: time.Now()}
 	with.cpu = c.openCPU(ctx, with)
+	c.openOverload(&with)
+
+	g := &Gateway{with: with, given: c.given}
+	g.handler = testhook.From(ctx).Handler(http.HandlerFunc(g.serve))
+	g.reloads.open(with.metrics.Reloads(g.generations.count), c.config)
+	life.atEnd(g.endGenerations)
+
+	first, err := g.open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	g.enter(first)
+
+	if g.admin, err = g.openAdmin(); err != nil {
+		return nil, err
+	}
+
+	c.warnOfLegs(ctx, first.backends, with.logger)
+
+	return g, nil
+}
+
+// open opens a generation that is not used yet. With an error, nothing is left open.
+func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err error) {
+	with := g.with
+	with.shared = with.resources.Lease()
+
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, with.shared.Release())
+		}
+	}()
+
+	gen := newGeneration(c, with.shared, g.end)
 	certificates, err := c.openTLS(ctx, with)
 	if err != nil {
 		return nil, err
 	}
-	stores, err := c.openStores(with)
-	if err != nil {
+	if gen.stores, err = c.openStores(with, gen.hold); err != nil {
 		return nil, err
 	}
-	backends, err := c.openBackends(with, stores, certificates.upstreams)
-	if err != nil {
+	if gen.backends, err = c.openBackends(with, gen.stores, certificates.upstreams); err != nil {
 		return nil, err
 	}
 	callers, err := c.openAuth(ctx, with)
@@ -73,32 +118,24 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 		return nil, err
 	}
 
-	gate, connections, responses := c.openOverload(with)
-	routing := c.serving(ctx, stores, gate)
-	router, err := gateway.New(ctx, c.routes, c.options.registrations(backends), routing)
+	routing := c.serving(ctx, gen.stores, with.overload.With(c.config.Overload))
+	router, err := gateway.New(ctx, c.routes, c.options.registrations(gen.backends), routing)
 	if err != nil {
 		return nil, err
 	}
-	handler, err := c.wrap(router, edge.Deps{
+	gen.handler, err = c.wrap(router, edge.Deps{
 		Logger: with.logger, Metrics: with.metrics, Identify: callers.identify, Forward: c.headers.Collect,
 		Overload: with.cpu.Handler(router.Priority), CountRefusal: with.cpu.CountRefusal,
-		Connections: connections.Handler, CloseAfter: connections.CloseAfter, Responses: responses.Handler,
-		Certificate: certificates.clients.Handler, ClientLimit: stores.limiter.PerClient(c.config.Limits.Client),
+		Connections: with.connections.Handler, CloseAfter: with.connections.CloseAfter, Responses: with.responses.Handler,
+		Certificate: certificates.clients.Handler, ClientLimit: gen.stores.limiter.PerClient(c.config.Limits.Client),
 	})
 	if err != nil {
 		return nil, err
 	}
-	operators, err := c.openAdmin(with, backends, callers.awaitingKeys)
-	if err != nil {
-		return nil, err
-	}
 
-	c.warnOfLegs(ctx, backends, with.logger)
+	gen.listener, gen.awaitingKeys = certificates.listener, callers.awaitingKeys
 
-	return &Gateway{
-		compiled: c, life: life, logger: with.logger, handler: testhook.From(ctx).Handler(handler), admin: operators,
-		connections: connections, tls: certificates.listener, clients: certificates.clients,
-	}, nil
+	return gen, nil
 }
 
 // openLog opens the log that the configuration describes, unless there is a logger already, and the metrics.
@@ -114,7 +151,7 @@ func (c *Compiled) openLog(life *lifetime) (opening, error) {
 
 		life.atEnd(closer(log.Close))
 
-		with.logger, dropped = log.Logger, log.Dropped
+		with.logger, with.log, dropped = log.Logger, log, log.Dropped
 	}
 
 	if dropped != nil {
@@ -137,14 +174,20 @@ func (c *Compiled) openAuth(ctx context.Context, with opening) (callers, error) 
 		return callers{}, nil
 	}
 
-	authenticator, err := auth.New(ctx, c.config.Auth, auth.Deps{
-		Logger: with.logger, Files: with.metrics, Custom: c.options.authenticator.custom(c.config.Server.RequestTimeout),
-	})
+	// With any other credentials it is another one, so that nothing is left of what is not accepted any more. Keys stay.
+	authenticator, err := resource.Take(with.shared, "authenticator", resource.Key(c.config.Auth, c.config.Server.RequestTimeout),
+		func(own *resource.Lease) (*auth.Authenticator, error) {
+			cfg := c.config.Auth
+			cfg.KeysGrace = with.keys.left(cfg.KeysGrace)
+
+			return auth.New(ctx, cfg, auth.Deps{
+				Logger: with.logger, Files: with.metrics, Shared: own,
+				Custom: c.options.authenticator.custom(c.config.Server.RequestTimeout),
+			})
+		})
 	if err != nil {
 		return callers{}, fmt.Errorf("auth: %w", err)
 	}
-
-	with.life.running.Go(authenticator.Wait)
 
 	return callers{identify: authenticator.Identify, awaitingKeys: authenticator.AwaitingKeys}, nil
 }
@@ -160,16 +203,14 @@ func (c *Compiled) openCPU(ctx context.Context, with opening) *delay.Gate {
 }
 
 // openOverload makes what refuses and ends what is too much.
-func (c *Compiled) openOverload(with opening) (*inflight.Gate, *connection.Guard, *connection.Responses) {
-	gate := inflight.New(c.config.Overload)
-	connections := connection.New(c.config.Server, with.life.over)
-	responses := connection.NewResponses(c.config.Overload.MaxBufferedResponseBytes)
+func (c *Compiled) openOverload(with *opening) {
+	with.overload = inflight.New(c.config.Overload)
+	with.connections = connection.New(c.config.Server, with.life.over)
+	with.responses = connection.NewResponses(c.config.Overload.MaxBufferedResponseBytes)
 
-	with.metrics.Watch(gate.InFlight, connections.Open)
-	with.metrics.WatchRefused(gate.Refused)
-	with.metrics.WatchResponses(responses.Buffered, responses.CutOff)
-
-	return gate, connections, responses
+	with.metrics.Watch(with.overload.InFlight, with.connections.Open)
+	with.metrics.WatchRefused(with.overload.Refused)
+	with.metrics.WatchResponses(with.responses.Buffered, with.responses.CutOff)
 }
 
 // serving is how routes are guarded and translated in a gateway whose background work ends with ctx.
@@ -206,22 +247,21 @@ func (c *Compiled) wrap(router *gateway.Gateway, layers edge.Deps) (http.Handler
 }
 
 // openAdmin returns what operators get, and registers the metrics where the program wants them.
-func (c *Compiled) openAdmin(with opening, backends backends, awaitingKeys func() []string) (http.Handler, error) {
-	deps := admin.Deps{
-		Ready:     func() bool { return !with.life.over() },
-		Waiting:   func() []string { return waiting(awaitingKeys) },
-		Metrics:   with.metrics.Handler(),
-		Upstreams: func() any { return backends.pool.Statuses() },
-	}
-	if backends.keys != nil {
-		deps.Mounts = map[string]http.Handler{identity.Path: backends.keys}
-	}
+func (g *Gateway) openAdmin() (http.Handler, error) {
+	options := g.current().compiled.options
 
-	handler := admin.New(deps)
+	handler := admin.New(admin.Deps{
+		Ready:     func() bool { return !g.with.life.over() },
+		Waiting:   func() []string { return g.with.keys.waiting(g.current().awaitingKeys) },
+		Notes:     g.reloadNotes,
+		Metrics:   g.with.metrics.Handler(),
+		Upstreams: func() any { return g.current().backends.pool.Statuses() },
+		Mounts:    map[string]http.Handler{identity.Path: http.HandlerFunc(g.serveKeys), reloadPath: http.HandlerFunc(g.serveReload)},
+	})
 
 	var faults optionFaults
 
-	if wrap := wrapped("WithAdminMiddleware", c.options.adminMiddleware, &faults); wrap != nil {
+	if wrap := wrapped("WithAdminMiddleware", options.adminMiddleware, &faults); wrap != nil {
 		handler = wrap(handler)
 	}
 
@@ -229,19 +269,14 @@ func (c *Compiled) openAdmin(with opening, backends backends, awaitingKeys func(
 		return nil, err
 	}
 
-	return handler, c.options.exportMetrics(with)
+	return handler, options.exportMetrics(g.with)
 }
 
-// waiting lists what has to be there before clients are sent here.
-func waiting(awaitingKeys func() []string) []string {
-	if awaitingKeys == nil {
-		return nil
+// serveKeys serves the keys by which backends verify the gateway's tokens, if it signs any.
+func (g *Gateway) serveKeys(w http.ResponseWriter, r *http.Request) {
+	if keys := g.current().backends.keys; keys != nil {
+		keys.ServeHTTP(w, r)
+	} else {
+		http.NotFound(w, r)
 	}
-
-	names := awaitingKeys()
-	for i, name := range names {
-		names[i] = "the keys of the issuer " + name
-	}
-
-	return names
 }

@@ -2,6 +2,7 @@ package bff
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge"
+	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
 )
 
 // adminGrace bounds what is still being read from the admin listener at the end.
@@ -28,7 +30,7 @@ const writeByteTimeout = 10 * time.Second
 // requests have the drain timeout to finish. Operators are served until then; the connections to the backends are closed last. The
 // error is nil if every request that was accepted got its response.
 func (g *Gateway) Run(ctx context.Context) error {
-	server, err := listen(ctx, "server.address", g.compiled.config.Server.Address)
+	server, err := listen(ctx, "server.address", g.config().Server.Address)
 	if err != nil {
 		return errors.Join(err, g.Close())
 	}
@@ -40,10 +42,16 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 	failed := make(chan error, 2)
 
-	public := g.publicServer()
-	go func() { failed <- g.serve(public, server) }()
+	g.front.make, g.front.transport = g.publicServer, func() *tls.Config { return g.current().listener }
+	g.front.failed = func(err error) {
+		select {
+		case failed <- err:
+		default: // One reason to end is enough.
+		}
+	}
+	g.front.start(server, func() config.Server { return g.config().Server })
 
-	operators := g.server(g.admin)
+	operators := g.server(g.admin, g.config().Server)
 
 	if adminListener != nil {
 		go func() { failed <- operators.Serve(adminListener) }()
@@ -59,26 +67,14 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 	ctx = context.WithoutCancel(ctx)
 
-	err = errors.Join(err, g.drain(ctx, public, server), stopAdmin(ctx, operators), g.Close())
+	err = errors.Join(err, g.drain(ctx), stopAdmin(ctx, operators), g.Close())
 
 	// A server that was stopped before it began to serve leaves its listener to its goroutine.
-	_ = server.Close()
 	if adminListener != nil {
 		_ = adminListener.Close()
 	}
 
 	return err
-}
-
-// serve serves clients, over TLS if that is configured.
-func (g *Gateway) serve(public *http.Server, listener net.Listener) error {
-	if g.tls == nil {
-		return public.Serve(listener)
-	}
-
-	public.TLSConfig = g.tls
-
-	return public.ServeTLS(listener, "", "")
 }
 
 func (g *Gateway) tellListening(server, adminListener net.Listener) {
@@ -92,22 +88,22 @@ func (g *Gateway) tellListening(server, adminListener net.Listener) {
 		admin = adminAddr.String()
 	}
 
-	g.logger.Info("listening", "address", server.Addr().String(), "admin", admin)
+	g.with.logger.Info("listening", "address", server.Addr().String(), "admin", admin)
 
-	if g.compiled.options.listening != nil {
-		g.compiled.options.listening(server.Addr(), adminAddr)
+	if g.current().compiled.options.listening != nil {
+		g.current().compiled.options.listening(server.Addr(), adminAddr)
 	}
 }
 
 func (g *Gateway) listenAdmin(ctx context.Context) (net.Listener, error) {
-	if g.compiled.config.Admin.Address == config.AdminOff {
+	if g.config().Admin.Address == config.AdminOff {
 		return nil, nil //nolint:nilnil // There is none.
 	}
 
-	return listen(ctx, "admin.address", g.compiled.config.Admin.Address)
+	return listen(ctx, "admin.address", g.config().Admin.Address)
 }
 
-func listen(ctx context.Context, setting, address string) (net.Listener, error) {
+func listen(ctx context.Context, setting, address string) (tcpListener, error) {
 	var lc net.ListenConfig
 
 	listener, err := lc.Listen(ctx, "tcp", address)
@@ -115,10 +111,12 @@ func listen(ctx context.Context, setting, address string) (net.Listener, error) 
 		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
 
-	return listener, nil
+	tcp, _ := listener.(tcpListener) // One of package net is.
+
+	return tcp, nil
 }
 
-func (g *Gateway) server(handler http.Handler) *http.Server {
+func (g *Gateway) server(handler http.Handler, settings config.Server) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -128,23 +126,23 @@ func (g *Gateway) server(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		Protocols:         &protocols,
-		ReadHeaderTimeout: g.compiled.config.Server.ReadHeaderTimeout,
-		IdleTimeout:       g.compiled.config.Server.IdleTimeout,
-		MaxHeaderBytes:    g.compiled.config.Server.MaxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
+		ReadHeaderTimeout: settings.ReadHeaderTimeout,
+		IdleTimeout:       settings.IdleTimeout,
+		MaxHeaderBytes:    settings.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(g.with.logger.Handler(), slog.LevelDebug),
 	}
 }
 
 // publicServer is for clients, whose connections are bounded.
-func (g *Gateway) publicServer() *http.Server {
-	s := g.server(g)
-	s.ConnState = g.connections.State
+func (g *Gateway) publicServer(settings config.Server) *http.Server {
+	s := g.server(g, settings)
+	s.ConnState = g.with.connections.State
 	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		return g.clients.Context(g.connections.Context(ctx, conn))
+		return tlsfiles.Context(g.with.connections.Context(ctx, conn))
 	}
-	s.WriteTimeout = edge.WriteTimeout(g.compiled.config.Server.RequestTimeout)
+	s.WriteTimeout = edge.WriteTimeout(settings.RequestTimeout)
 	s.HTTP2 = &http.HTTP2Config{
-		MaxConcurrentStreams: g.compiled.config.Server.MaxStreamsPerConnection, WriteByteTimeout: writeByteTimeout,
+		MaxConcurrentStreams: settings.MaxStreamsPerConnection, WriteByteTimeout: writeByteTimeout,
 	}
 
 	return s
@@ -152,37 +150,30 @@ func (g *Gateway) publicServer() *http.Server {
 
 // drain stops in steps. Clients that are at work notice during the delay that they should go elsewhere, and lose nothing. Only then
 // are quiet connections closed: a request that crosses with that is lost, and HTTP/1.1 has no way to notify the client.
-func (g *Gateway) drain(ctx context.Context, public *http.Server, listener net.Listener) error {
-	g.logger.Info("draining", "delay", g.compiled.config.Server.DrainDelay, "timeout", g.compiled.config.Server.DrainTimeout)
+func (g *Gateway) drain(ctx context.Context) error {
+	g.with.logger.Info("draining", "delay", g.config().Server.DrainDelay, "timeout", g.config().Server.DrainTimeout)
 	g.Drain()
-	time.Sleep(g.compiled.config.Server.DrainDelay)
+	time.Sleep(g.config().Server.DrainDelay)
 
-	ctx, cancel := context.WithTimeout(ctx, g.compiled.config.Server.DrainTimeout)
+	ctx, cancel := context.WithTimeout(ctx, g.config().Server.DrainTimeout)
 	defer cancel()
 
-	// Nothing more is accepted.
-	_ = listener.Close()
-
+	g.front.stopAccepting()
 	g.awaitFirstRequests(ctx)
 
-	// That its listener is closed already is no news.
-	if err := public.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
-		return errors.Join(fmt.Errorf("requests were cut off at the drain timeout: %w", err), public.Close())
-	}
-
-	return nil
+	return g.front.shutdown(ctx)
 }
 
 // awaitFirstRequests waits until every connection that was accepted has got its first request, or should have. net/http drops those
 // that it reads during a shutdown.
 func (g *Gateway) awaitFirstRequests(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, g.compiled.config.Server.ReadHeaderTimeout)
+	ctx, cancel := context.WithTimeout(ctx, g.config().Server.ReadHeaderTimeout)
 	defer cancel()
 
 	tick := time.NewTicker(firstRequestsPoll)
 	defer tick.Stop()
 
-	for g.connections.Fresh() > 0 {
+	for g.with.connections.Fresh() > 0 {
 		select {
 		case <-ctx.Done():
 			return

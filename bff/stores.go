@@ -5,11 +5,13 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/cache/rediscache"
+	"github.com/portico-gateway/portico/bff/internal/digest"
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
 	"github.com/portico-gateway/portico/bff/internal/idempotency/redisidempotency"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/limit/redislimit"
 	"github.com/portico-gateway/portico/bff/internal/redis"
+	"github.com/portico-gateway/portico/bff/internal/resource"
 )
 
 // stores are what a gateway remembers from one request to the next: by itself, or together with others in Redis.
@@ -19,51 +21,148 @@ type stores struct {
 	idempotency *idempotency.Deduplicator
 }
 
-func (c *Compiled) openStores(with opening) (*stores, error) {
-	observer := func(rpc string, event cache.Event) { with.metrics.ObserveCache(rpc, string(event)) }
+// close ends what they do in the background.
+func (s *stores) close() {
+	s.cache.Close()
+	s.idempotency.Close()
+}
 
+// representationLength is that of a text which identifies how responses look like. A longer one costs each request to hash it.
+const representationLength = 8
+
+// openStores opens them, or takes those that there are: their content outlives a generation, unless it is in another Redis. hold
+// adds a user to the generation.
+func (c *Compiled) openStores(with opening, hold func() (release func())) (*stores, error) {
+	open := c.openMemory
 	if c.config.Redis.On() {
-		return c.openShared(with, observer)
+		open = c.openShared
 	}
 
-	memory, err := cache.NewMemory(c.config.Cache.MaxBytes)
+	opened, err := open(with)
 	if err != nil {
-		return nil, fmt.Errorf("cache: %w", err)
+		return nil, err
 	}
 
-	limiter := limit.New(c.config.Limits.MaxKeys)
-	limiter.LegacyHeaders = c.config.Limits.LegacyHeaders
+	opened.cache = opened.cache.With(cache.View{
+		// What a response looks like, beside what the schema and the request say.
+		Representation: digest.Buffer{}.Texts(resource.Key(c.config.JSON, c.config.Headers.Response)).Hash()[:representationLength],
+		Hold:           hold,
+	})
+
+	return opened, nil
+}
+
+// buckets are the limits of this gateway alone, which are used while there is no Redis as well.
+func (c *Compiled) buckets(with opening) (*limit.Limiter, error) {
+	return resource.Take(with.shared, "rate limits", "", func(*resource.Lease) (*limit.Limiter, error) {
+		return limit.New(c.config.Limits.MaxKeys), nil
+	})
+}
+
+func (c *Compiled) openMemory(with opening) (*stores, error) {
+	buckets, err := c.buckets(with)
+	if err != nil {
+		return nil, err
+	}
+
+	responses, err := resource.Take(with.shared, "cache", "", func(own *resource.Lease) (memory[*cache.Cache], error) {
+		store, err := cache.NewMemory(c.config.Cache.MaxBytes)
+		if err != nil {
+			return memory[*cache.Cache]{}, fmt.Errorf("cache: %w", err)
+		}
+
+		return memory[*cache.Cache]{newCache(own, with, store), store.Resize}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	requests, err := resource.Take(with.shared, "idempotency", "",
+		func(own *resource.Lease) (memory[*idempotency.Deduplicator], error) {
+			store := idempotency.NewMemory(c.config.Idempotency.MaxBytes)
+
+			return memory[*idempotency.Deduplicator]{newDeduplicator(own, store), store.Resize}, nil
+		})
+	if err != nil {
+		return nil, err
+	}
+
+	with.shared.AtCommit(func() {
+		responses.resize(c.config.Cache.MaxBytes)
+		requests.resize(c.config.Idempotency.MaxBytes)
+	})
 
 	return &stores{
-		limiter:     limiter,
-		cache:       cache.New(memory, observer),
-		idempotency: idempotency.New(idempotency.NewMemory(c.config.Idempotency.MaxBytes)),
+		limiter: buckets.With(nil, nil, c.config.Limits.LegacyHeaders),
+		cache:   responses.user, idempotency: requests.user,
 	}, nil
 }
 
-func (c *Compiled) openShared(with opening, observer func(rpc string, event cache.Event)) (*stores, error) {
+// memory is what uses a memory, and how that is resized.
+type memory[T any] struct {
+	user   T
+	resize func(maxBytes int64)
+}
+
+func newCache(own *resource.Lease, with opening, store cache.Store) *cache.Cache {
+	made := cache.New(store, func(rpc string, event cache.Event) { with.metrics.ObserveCache(rpc, string(event)) })
+	own.AtEnd(closer(made.Close))
+
+	return made
+}
+
+func newDeduplicator(own *resource.Lease, store idempotency.Store) *idempotency.Deduplicator {
+	made := idempotency.New(store)
+	own.AtEnd(closer(made.Close))
+
+	return made
+}
+
+// openShared opens the stores in Redis. Another Redis has others.
+func (c *Compiled) openShared(with opening) (*stores, error) {
+	buckets, err := c.buckets(with)
+	if err != nil {
+		return nil, err
+	}
+
+	opened, err := resource.Take(with.shared, "redis", resource.Key(c.config.Redis),
+		func(own *resource.Lease) (inRedis, error) { return c.openRedis(own, with) })
+	if err != nil {
+		return nil, err
+	}
+
+	outage := func(error) { with.metrics.ObserveLimitOutage() }
+
+	return &stores{
+		limiter: buckets.With(opened.limits, outage, c.config.Limits.LegacyHeaders),
+		cache:   opened.cache, idempotency: opened.idempotency,
+	}, nil
+}
+
+// inRedis are the stores in one Redis.
+type inRedis struct {
+	limits      *redislimit.Store
+	cache       *cache.Cache
+	idempotency *idempotency.Deduplicator
+}
+
+func (c *Compiled) openRedis(own *resource.Lease, with opening) (inRedis, error) {
 	client, err := redis.Open(redis.Config{Redis: c.config.Redis}, redis.Observer{
 		Logger:  with.logger,
 		State:   func(to redis.State) { with.metrics.ObserveRedis(int(to)) },
 		Failure: with.metrics.ObserveRedisFailure,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("redis: %w", err)
+		return inRedis{}, fmt.Errorf("redis: %w", err)
 	}
 
-	with.life.atEnd(client.Close)
+	own.AtEnd(client.Close)
 
 	kept := rediscache.New(client)
-	with.life.atEnd(kept.Close)
+	own.AtEnd(kept.Close)
 
-	outage := func(error) { with.metrics.ObserveLimitOutage() }
-
-	limiter := limit.NewShared(c.config.Limits.MaxKeys, redislimit.New(client), outage)
-	limiter.LegacyHeaders = c.config.Limits.LegacyHeaders
-
-	return &stores{
-		limiter:     limiter,
-		cache:       cache.New(kept, observer),
-		idempotency: idempotency.New(redisidempotency.New(client)),
+	return inRedis{
+		limits: redislimit.New(client), cache: newCache(own, with, kept),
+		idempotency: newDeduplicator(own, redisidempotency.New(client)),
 	}, nil
 }

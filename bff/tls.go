@@ -9,6 +9,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
 	"github.com/portico-gateway/portico/bff/internal/filewatch"
+	"github.com/portico-gateway/portico/bff/internal/resource"
 	"github.com/portico-gateway/portico/bff/internal/testhook"
 )
 
@@ -22,7 +23,7 @@ type certificates struct {
 	upstreams map[string]func() *tls.Config
 }
 
-// openTLS reads the files of the listener, if there are any, and those of the upstreams, and watches them until ctx ends.
+// openTLS reads the files of the listener, if there are any, and those of the upstreams, and watches them while they are used.
 func (c *Compiled) openTLS(ctx context.Context, with opening) (certificates, error) {
 	var (
 		opened certificates
@@ -59,22 +60,24 @@ func (c *Compiled) openTLS(ctx context.Context, with opening) (certificates, err
 	return opened, nil
 }
 
-// watch opens files that are watched until ctx ends, unless the setting names none.
+// watch opens files that are watched, unless the setting names none.
 func (c *Compiled) watch(ctx context.Context, with opening, setting string, paths tlsfiles.Paths) (*tlsfiles.Files, error) {
-	files, err := tlsfiles.Open(paths)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", setting, err)
-	}
+	return resource.Take(with.shared, "TLS files", resource.Key(setting, paths), func(own *resource.Lease) (*tlsfiles.Files, error) {
+		files, err := tlsfiles.Open(paths)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", setting, err)
+		}
 
-	if paths == (tlsfiles.Paths{}) {
+		if paths == (tlsfiles.Paths{}) {
+			return files, nil
+		}
+
+		watching := filewatch.Config{
+			Setting: setting, Interval: cmp.Or(testhook.From(ctx).TLSInterval, tlsfiles.DefaultInterval),
+			Logger: with.logger, Observer: with.metrics,
+		}
+		own.AtCommit(func() { own.Background(func(ctx context.Context) { files.Watch(ctx, watching) }) })
+
 		return files, nil
-	}
-
-	watching := filewatch.Config{
-		Setting: setting, Interval: cmp.Or(testhook.From(ctx).TLSInterval, tlsfiles.DefaultInterval),
-		Logger: with.logger, Observer: with.metrics,
-	}
-	with.life.running.Go(func() { files.Watch(ctx, watching) })
-
-	return files, nil
+	})
 }

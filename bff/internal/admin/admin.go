@@ -18,6 +18,8 @@ type Deps struct {
 	Ready func() bool
 	// Waiting lists what a starting gateway still waits for. Nil: nothing.
 	Waiting func() []string
+	// Notes are what operators should know of a gateway that is ready. Nil: nothing.
+	Notes func() []string
 	// Metrics serves the metrics.
 	Metrics http.Handler
 	// Upstreams returns the state of the backends, for JSON.
@@ -61,6 +63,10 @@ func (d Deps) readiness() (status int, message string) {
 		if waiting := d.Waiting(); len(waiting) > 0 {
 			return http.StatusServiceUnavailable, "waiting for " + strings.Join(waiting, "\nwaiting for ")
 		}
+	}
+
+	if d.Notes != nil {
+		return http.StatusOK, strings.Join(append([]string{"ok"}, d.Notes()...), "\n")
 	}
 
 	return http.StatusOK, "ok"

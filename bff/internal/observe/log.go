@@ -18,25 +18,37 @@ type Log struct {
 	*slog.Logger
 
 	lines *Lines
+	level *slog.LevelVar
 }
 
 // OpenLog returns a Log that writes to w, in the format and from the level of the configuration up. Warnings and errors are written
 // at once; other lines may wait a moment for more.
 func OpenLog(w io.Writer, cfg config.Log) (*Log, error) {
-	var least slog.Level
-	if err := least.UnmarshalText([]byte(cfg.Level)); err != nil {
-		return nil, fmt.Errorf("log level: %w", err)
+	log := &Log{level: &slog.LevelVar{}}
+	if err := log.SetLevel(cfg.Level); err != nil {
+		return nil, err
 	}
 
-	handler := func(w io.Writer) slog.Handler { return JSONHandler(w, least) }
+	handler := func(w io.Writer) slog.Handler { return JSONHandler(w, log.level) }
 
 	if cfg.Format == "text" {
-		handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, &slog.HandlerOptions{Level: least}) }
+		handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, &slog.HandlerOptions{Level: log.level}) }
 	}
 
-	lines := NewLines(w, func(dropped uint64) []byte { return droppedLine(handler, dropped) })
+	log.lines = NewLines(w, func(dropped uint64) []byte { return droppedLine(handler, dropped) })
 
-	return &Log{Logger: slog.New(byUrgency{ordinary: handler(lines), urgent: handler(lines.Urgent())}), lines: lines}, nil
+	log.Logger = slog.New(byUrgency{ordinary: handler(log.lines), urgent: handler(log.lines.Urgent())})
+
+	return log, nil
+}
+
+// SetLevel sets the level of the configuration, from which up lines are written.
+func (l *Log) SetLevel(name string) error {
+	if err := l.level.UnmarshalText([]byte(name)); err != nil {
+		return fmt.Errorf("log level: %w", err)
+	}
+
+	return nil
 }
 
 // Dropped returns how many lines were lost because they were not read in time.

@@ -18,8 +18,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/resource"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/resource"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"

@@ -13,6 +13,10 @@ const abortInterval = time.Second
 // abortBudget counts the requests of a connection that were aborted, less those that were completed and one for each abortInterval.
 // It is a leaky bucket in one word: the moment at which the bucket is empty, as time since the connection began.
 type abortBudget struct {
+	// known reports that the guard has seen the connection, and epoch is its own at that time.
+	known bool
+	epoch int64
+
 	began   time.Time
 	emptyAt atomic.Int64
 }

@@ -25,6 +25,8 @@ type Guard struct {
 	// leaving reports whether clients should connect elsewhere.
 	leaving func() bool
 	open    atomic.Int64
+	// epoch is how many times connections were renewed.
+	epoch atomic.Int64
 
 	mu    sync.Mutex
 	conns map[net.Conn]*connection
@@ -82,9 +84,16 @@ func (g *Guard) Fresh() int {
 	return g.fresh
 }
 
+// Renew makes clients open other connections: each that is open now is closed after the next response, as Handler describes. It is
+// for settings that hold for new connections alone.
+func (g *Guard) Renew() { g.epoch.Add(1) }
+
 // Context is for http.Server.ConnContext.
-func (*Guard) Context(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(context.WithValue(ctx, connKey{}, conn), budgetKey{}, newAbortBudget())
+func (g *Guard) Context(ctx context.Context, conn net.Conn) context.Context {
+	budget := newAbortBudget()
+	budget.known, budget.epoch = true, g.epoch.Load()
+
+	return context.WithValue(context.WithValue(ctx, connKey{}, conn), budgetKey{}, budget)
 }
 
 type connKey struct{}

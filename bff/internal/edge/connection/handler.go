@@ -15,8 +15,8 @@ import (
 //   - Requests of a connection with too many aborted ones are refused. net/http runs only as many requests of a connection at a
 //     time as it may have streams, including those that the client has reset, so the cost of such a client is bounded by
 //     MaxAbortedPerConnection and the number of streams.
-//   - Responses ask the client to close its connection if it aborts many requests, if there are too many connections, or if the
-//     gateway is leaving. HTTP/1.1 says "Connection: close"; net/http sends a GOAWAY over HTTP/2, which lets streams finish. The
+//   - Responses ask the client to close its connection if it aborts many requests, if there are too many connections, if they are
+//     renewed, or if the gateway is leaving. HTTP/1.1 says "Connection: close"; net/http sends a GOAWAY over HTTP/2, which lets streams finish. The
 //     client knows before it sends its next request, and loses none.
 //
 // It belongs where responses are logged and before all that is expensive.
@@ -66,7 +66,7 @@ func (g *Guard) closesAfter(b *abortBudget) bool {
 
 	most := g.maxAborted.Load()
 
-	return g.leaving() || g.nearLimit() || most > 0 && b.used()*half >= most
+	return g.leaving() || g.nearLimit() || b.known && b.epoch != g.epoch.Load() || most > 0 && b.used()*half >= most
 }
 
 // closing decides as late as possible whether a response is the last one of its connection.

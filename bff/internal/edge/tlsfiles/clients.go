@@ -32,7 +32,7 @@ func NewClients(files *Files, now func() time.Time) *Clients { return &Clients{f
 type connectionKey struct{}
 
 // Context is for http.Server.ConnContext: it caches the result for the certificate of a connection.
-func (*Clients) Context(ctx context.Context) context.Context {
+func Context(ctx context.Context) context.Context {
 	return context.WithValue(ctx, connectionKey{}, &checked{})
 }
 

@@ -1,0 +1,200 @@
+package bff
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/portico-gateway/portico/bff/config"
+)
+
+// front serves the clients of a listener. An http.Server does not take other settings, so there is another one after they have
+// changed: it gets the connections that are accepted from then on. It is safe for concurrent use.
+type front struct {
+	mu       sync.Mutex
+	listener tcpListener
+	// transport is how new connections are encrypted; nil: they are not.
+	transport func() *tls.Config
+	make      func(config.Server) *http.Server
+	failed    func(error)
+	// servers are those with connections. The last one accepts.
+	servers []*server
+}
+
+// server is one http.Server of a front, with the settings that it was made of.
+type server struct {
+	*http.Server
+
+	settings config.Server
+	// accepting is its listener, and stopped is closed when it accepts no more.
+	accepting *accepting
+	stopped   chan struct{}
+	conns     atomic.Int64
+}
+
+// accepting is the listener of a front while a server uses it.
+type accepting struct {
+	tcpListener
+
+	transport func() *tls.Config
+	over      atomic.Bool
+}
+
+// tcpListener is a listener whose Accept can be ended.
+type tcpListener interface {
+	net.Listener
+	SetDeadline(t time.Time) error
+}
+
+// Accept implements net.Listener.
+func (a *accepting) Accept() (net.Conn, error) {
+	conn, err := a.tcpListener.Accept()
+	if err != nil && a.over.Load() {
+		return nil, net.ErrClosed
+	}
+
+	if err != nil {
+		return nil, err
+	}
+
+	if c := a.transport(); c != nil {
+		return tls.Server(conn, c), nil
+	}
+
+	return conn, nil
+}
+
+// Close implements net.Listener. The listener is the front's, and stays open.
+func (a *accepting) Close() error {
+	a.over.Store(true)
+
+	// A time in the past ends Accept.
+	return a.SetDeadline(time.Unix(1, 0))
+}
+
+// sameConnections reports whether connections are served the same with both settings.
+func sameConnections(a, b config.Server) bool {
+	return a.ReadHeaderTimeout == b.ReadHeaderTimeout && a.IdleTimeout == b.IdleTimeout && a.MaxHeaderBytes == b.MaxHeaderBytes &&
+		a.MaxStreamsPerConnection == b.MaxStreamsPerConnection
+}
+
+// sameServer reports whether a server needs no other settings. With another timeout of requests, connections that are open only
+// cost a little more: see edge.Deadlines.
+func sameServer(a, b config.Server) bool {
+	return sameConnections(a, b) && a.RequestTimeout == b.RequestTimeout
+}
+
+// start serves what the listener accepts. The settings are asked for once update would have an effect.
+func (f *front) start(listener tcpListener, settings func() config.Server) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	f.listener = listener
+	f.serve(settings())
+}
+
+// update makes a server for further connections, if there is one and the settings have changed.
+func (f *front) update(settings config.Server) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	if len(f.servers) == 0 {
+		return
+	}
+
+	current := f.servers[len(f.servers)-1]
+	if sameServer(current.settings, settings) {
+		return
+	}
+
+	// What comes meanwhile waits in the backlog of the listener.
+	if current.accepting.Close() != nil {
+		return // The listener is closed: the gateway drains.
+	}
+
+	<-current.stopped
+
+	if f.listener.SetDeadline(time.Time{}) == nil {
+		f.serve(settings)
+	}
+}
+
+func (f *front) serve(settings config.Server) {
+	s := &server{
+		Server: f.make(settings), settings: settings, stopped: make(chan struct{}),
+		accepting: &accepting{tcpListener: f.listener, transport: f.transport},
+	}
+
+	state := s.ConnState
+	s.ConnState = func(conn net.Conn, to http.ConnState) {
+		s.count(to)
+		state(conn, to)
+	}
+
+	kept := f.servers[:0]
+
+	for _, other := range f.servers {
+		if other.conns.Load() > 0 {
+			kept = append(kept, other)
+		}
+	}
+
+	f.servers = append(kept, s)
+
+	go func() {
+		defer close(s.stopped)
+
+		if err := s.Serve(s.accepting); !s.accepting.over.Load() {
+			f.failed(err)
+		}
+	}()
+}
+
+func (s *server) count(to http.ConnState) {
+	switch to {
+	case http.StateNew:
+		s.conns.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.conns.Add(-1)
+	default:
+	}
+}
+
+// stopAccepting closes the listener.
+func (f *front) stopAccepting() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	// That it is closed already is no news.
+	_ = f.listener.Close()
+}
+
+// shutdown waits for the requests, until the context ends; then it cuts them off.
+func (f *front) shutdown(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	var (
+		running sync.WaitGroup
+		faults  = make([]error, len(f.servers))
+	)
+
+	for i, s := range f.servers {
+		running.Go(func() {
+			// That its listener is closed already is no news.
+			if err := s.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
+				faults[i] = errors.Join(fmt.Errorf("requests were cut off at the drain timeout: %w", err), s.Server.Close())
+			}
+		})
+	}
+
+	running.Wait()
+
+	return errors.Join(faults...)
+}

@@ -1,0 +1,235 @@
+package bff
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/observe"
+	"github.com/portico-gateway/portico/bff/internal/resource"
+)
+
+// WithConfigSource says where the configuration comes from, for ReloadFromSource and for POST /reload on the admin listener. read
+// is called by one goroutine at a time. A later one replaces it.
+//
+// Without it, Reload alone changes the configuration.
+func WithConfigSource(read func() (config.Config, error)) Option {
+	return func(o *options) {
+		o.faults.need("WithConfigSource", "the function", read)
+		o.source = read
+	}
+}
+
+// Why a gateway is not reloaded.
+var (
+	errClosed   = errors.New("the gateway is closed")
+	errNoSource = errors.New("there is no source of the configuration (WithConfigSource)")
+	errFixed    = errors.New("cannot change while the gateway runs: restart it")
+)
+
+// ReloadState is what became of configurations so far.
+type ReloadState struct {
+	// Hash identifies the configuration in use, and Loaded is since when it is.
+	Hash   string
+	Loaded time.Time
+	// Refused is why the last reload was refused; nil: it was not, or there was none.
+	Refused error
+	// Attempted is when the last reload was. Zero: there was none.
+	Attempted time.Time
+	// Changed are the settings that differ from the configuration before, as of config.Changes.
+	Changed []string
+}
+
+// Reload puts another configuration in place of the current one, with the same options. Requests that have begun, and open streams,
+// go on with the one that they began with; when it returns without an error, further requests get the new one. What did not change
+// is taken over: see docs/reload.md, which says what survives and what cannot change.
+//
+// The error names every fault, of a setting that cannot change as a *config.Fault. Then nothing has changed. Reloads wait for one
+// another. The context is for the reload alone. It must not be called after Close.
+func (g *Gateway) Reload(ctx context.Context, cfg config.Config) error {
+	return g.reload(ctx, "program", func() (config.Config, error) { return cfg, nil })
+}
+
+// ReloadFromSource is Reload with what the function of WithConfigSource returns, which is refused if it returns an error. The log
+// says what triggered it.
+func (g *Gateway) ReloadFromSource(ctx context.Context, trigger string) error {
+	source := g.current().compiled.options.source
+	if source == nil {
+		return errNoSource
+	}
+
+	return g.reload(ctx, trigger, source)
+}
+
+// ReloadState returns what became of the last reload. It is safe for concurrent use.
+func (g *Gateway) ReloadState() ReloadState { return *g.reloads.state.Load() }
+
+// reloads are those of a gateway.
+type reloads struct {
+	// one is held during a reload.
+	one     sync.Mutex
+	state   atomic.Pointer[ReloadState]
+	metrics *observe.Reloads
+}
+
+// open begins with the first configuration.
+func (r *reloads) open(metrics *observe.Reloads, first config.Config) {
+	r.metrics = metrics
+	r.state.Store(&ReloadState{Hash: hashOf(first), Loaded: time.Now()})
+}
+
+func (g *Gateway) reload(ctx context.Context, trigger string, source func() (config.Config, error)) error {
+	g.reloads.one.Lock()
+	defer g.reloads.one.Unlock()
+
+	before := g.current().compiled.config
+	state := *g.reloads.state.Load()
+	state.Attempted, state.Refused = time.Now(), nil
+
+	after, err := g.apply(ctx, source)
+	if err != nil {
+		state.Refused = err
+		g.reloads.state.Store(&state)
+		g.reloads.metrics.Refused()
+		g.with.logger.LogAttrs(ctx, slog.LevelError, "configuration refused; the one before stays in use",
+			slog.String("trigger", trigger), slog.String("hash", state.Hash), slog.Any("error", err))
+
+		return err
+	}
+
+	previous := state.Hash
+	state.Hash, state.Loaded, state.Changed = hashOf(after), state.Attempted, config.Changes(before, after)
+	g.reloads.state.Store(&state)
+	g.reloads.metrics.Accepted()
+	g.with.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded", slog.String("trigger", trigger),
+		slog.String("hash", state.Hash), slog.String("previous_hash", previous), slog.Any("changed", state.Changed))
+
+	return nil
+}
+
+// apply makes the configuration of the source the current one, and returns it with its defaults.
+func (g *Gateway) apply(ctx context.Context, source func() (config.Config, error)) (config.Config, error) {
+	cfg, err := source()
+	if err != nil {
+		return config.Config{}, fmt.Errorf("configuration: %w", err)
+	}
+
+	next, err := Compile(cfg, g.given...)
+	if err != nil {
+		return config.Config{}, err
+	}
+
+	if err := errors.Join(next.validate(), fixed(g.current().compiled.config, next.config)); err != nil {
+		return config.Config{}, err
+	}
+
+	// The context of the gateway, which has no end but that of its background work.
+	opened, err := g.open(g.with.life.context, next)
+	if err != nil {
+		return config.Config{}, err
+	}
+
+	if err := ctx.Err(); err != nil {
+		return config.Config{}, errors.Join(err, opened.end())
+	}
+
+	before := g.config().Server
+
+	if !g.enter(opened) {
+		return config.Config{}, errors.Join(errClosed, opened.end())
+	}
+
+	g.front.update(next.config.Server)
+
+	// What holds for new connections alone, clients should get soon.
+	if before.TLS != next.config.Server.TLS || !sameConnections(before, next.config.Server) {
+		g.with.connections.Renew()
+	}
+
+	return next.config, nil
+}
+
+// enter makes a generation the current one, and applies what is the same for all. It returns false if the gateway is closed.
+func (g *Gateway) enter(next *generation) bool {
+	// In this order: what it shares has begun when its first request comes.
+	next.shared.Commit()
+
+	if !g.generations.replace(next) {
+		return false
+	}
+
+	c := next.compiled.config
+	g.with.cpu.SetTarget(c.Overload.TargetDelay)
+	g.with.connections.SetLimits(c.Server)
+	g.with.responses.SetLimit(c.Overload.MaxBufferedResponseBytes)
+
+	if g.with.log != nil {
+		// Validate has checked it.
+		_ = g.with.log.SetLevel(c.Log.Level)
+	}
+
+	return true
+}
+
+// end closes a generation that nothing uses any more.
+func (g *Gateway) end(old *generation) {
+	if err := old.end(); err != nil {
+		g.with.logger.Warn("a configuration that is not used any more was not closed cleanly", "error", err)
+	}
+
+	g.generations.remove(old)
+}
+
+// endGenerations closes all of them, also those that are used. There are no others afterwards.
+func (g *Gateway) endGenerations() error {
+	all := g.generations.list(true)
+
+	// Fetches end before the connections that they use do.
+	for _, one := range all {
+		one.stores.close()
+	}
+
+	var faults []error
+	for _, one := range all {
+		faults = append(faults, one.end())
+	}
+
+	return errors.Join(faults...)
+}
+
+// fixedSettings are those that cannot change, with all below them.
+func fixedSettings() []string {
+	return []string{"server.address", "admin.address", "limits.max_keys", "log.format"}
+}
+
+// fixed returns a fault for each setting that has changed and cannot.
+func fixed(before, after config.Config) error {
+	var faults []error
+
+	for _, path := range config.Changes(before, after) {
+		for _, setting := range fixedSettings() {
+			if path == setting || strings.HasPrefix(path, setting+".") {
+				faults = append(faults, &config.Fault{Path: path, Err: errFixed})
+			}
+		}
+	}
+
+	return errors.Join(faults...)
+}
+
+// hashOf identifies a configuration.
+func hashOf(c config.Config) string {
+	const length = 12
+
+	sum := sha256.Sum256([]byte(resource.Key(c)))
+
+	return hex.EncodeToString(sum[:])[:length]
+}
