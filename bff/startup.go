@@ -56,7 +56,7 @@ func (c *Compiled) warnOfLegs(ctx context.Context, b backends, logger *slog.Logg
 			running.Go(func() {
 				for _, refused := range refusedLegs(ctx, composites, b.legs, route) {
 					logger.Warn("a composite calls what callers of its route may not call", "route", route.String(),
-						"leg", strings.TrimPrefix(refused.rpc, "/"), "requires", refused.requirement, "caller", refused.caller)
+						"leg", reqinfo.Selector(refused.rpc), "requires", refused.requirement, "caller", refused.caller)
 				}
 			})
 		}

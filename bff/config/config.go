@@ -341,4 +341,9 @@ type Log struct {
 	Level string `default:"info" env:"LEVEL" yaml:"level"`
 	// Format is json or text. Default json.
 	Format string `default:"json" env:"FORMAT" yaml:"format"`
+	// Sample is the part of successful requests whose lines are written, over 0 up to 1. Lines of failures, refusals, incomplete
+	// responses and slow requests are always written. Default 1.
+	Sample float64 `default:"1" env:"SAMPLE" yaml:"sample"`
+	// SlowAfter is how long a request takes that is slow. Default: none is.
+	SlowAfter time.Duration `env:"SLOW_AFTER" yaml:"slow_after"`
 }

@@ -189,7 +189,7 @@ func TestLoadFillsInAndChecks(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if got.Log != (config.Log{Level: "warn", Format: "json"}) || got.Server.Address != "127.0.0.1:8080" {
+	if got.Log != (config.Log{Level: "warn", Format: "json", Sample: 1}) || got.Server.Address != "127.0.0.1:8080" {
 		t.Errorf("got %+v", got)
 	}
 

@@ -35,6 +35,8 @@ func (c Config) validation() validation {
 	v.oneOf("json.names", c.JSON.Names, NamesCamel, NamesProto)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "text")
+	v.ratio("log.sample", c.Log.Sample)
+	v.check(c.Log.SlowAfter >= 0, "log.slow_after", "must not be negative")
 	v.oneOf("docs.openapi", c.Docs.OpenAPI, DocsPublic, DocsAuthenticated, DocsOff)
 	v.oneOf("docs.page", c.Docs.Page, DocsPublic, DocsAuthenticated, DocsOff)
 	v.check(c.Docs.Title != "", "docs.title", "is needed")

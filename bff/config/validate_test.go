@@ -58,7 +58,7 @@ func TestDefaults(t *testing.T) {
 			}, APIKeys: config.APIKeys{Header: "X-Api-Key", ReloadInterval: 10 * time.Second}, KeysGrace: 30 * time.Second, CacheTokens: 10_000,
 			Internal: config.InternalToken{Lifetime: time.Minute},
 		},
-		Log:       config.Log{Level: "info", Format: "json"},
+		Log:       config.Log{Level: "info", Format: "json", Sample: 1},
 		Docs:      config.Docs{OpenAPI: "authenticated", Page: "off", Title: "REST API", Version: "1"},
 		Upstreams: map[string]config.Upstream{"user": upstream},
 	}
@@ -189,6 +189,8 @@ func TestInvalid(t *testing.T) {
 		{"client_per", func(c *config.Config) { c.Limits.Client.Per = -1 }, "limits.client.per: must be positive"},
 		{"cors_max_age", func(c *config.Config) { c.CORS.MaxAge = -1 }, "cors.max_age: must not be negative"},
 		{"log_level", func(c *config.Config) { c.Log.Level = "loud" }, `log.level: "loud" is not one of debug, info, warn, error`},
+		{"log_sample", func(c *config.Config) { c.Log.Sample = 1.5 }, "log.sample: must be over 0, up to 1"},
+		{"log_slow_after", func(c *config.Config) { c.Log.SlowAfter = -1 }, "log.slow_after: must not be negative"},
 		{"log_format", func(c *config.Config) { c.Log.Format = "xml" }, `log.format: "xml" is not one of json, text`},
 		{"trusted_proxy", func(c *config.Config) {
 			c.ClientIP.TrustedProxies = []string{"10.0.0.0/8", "10.0.0.1"}

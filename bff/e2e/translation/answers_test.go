@@ -237,8 +237,9 @@ func TestOperatorsSeeRequests(t *testing.T) {
 	}
 
 	for field, want := range map[string]any{
-		"request_id": "from-the-client-1", "method": "GET", "route": "/v1/users/{user_id}", "rpc": "user.v1.UserService/GetUser",
-		"principal": "alice", "client": "127.0.0.1", "status": 200.0, "code": "OK", "upstream": "user", "bytes": float64(len(res.Body)),
+		"request_id": "from-the-client-1", "method": "GET", "route": "/v1/users/{user_id}", "rpc": "user.v1.UserService.GetUser",
+		"principal": "alice", "client": "127.0.0.1", "status": 200.0, "code": "OK", "upstream": "user", "calls": 1.0, "attempts": 1.0,
+		"response_bytes": float64(len(res.Body)),
 	} {
 		if line[field] != want {
 			t.Errorf("%s is %v, want %v", field, line[field], want)

@@ -283,7 +283,7 @@ func TestHazard06ManyRoutesAreFoundByATree(t *testing.T) {
 		}
 
 		gatewaytest.Eventually(t, r.Method+" "+path+" being logged as "+r.RPC, func() bool {
-			return strings.Contains(s.Logs.String(), fmt.Sprintf("%q:%q", "rpc", r.RPC))
+			return strings.Contains(s.Logs.String(), fmt.Sprintf("%q:%q", "rpc", strings.Replace(r.RPC, "/", ".", 1)))
 		})
 	}
 }

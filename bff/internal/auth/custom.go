@@ -161,15 +161,18 @@ func (c *Custom) fault(r *http.Request, cause error) error {
 
 func (c *Custom) refuse(w http.ResponseWriter, r *http.Request, cause error) {
 	if known := (*problem.Problem)(nil); errors.As(cause, &known) {
+		reqinfo.From(r.Context()).Refuse(reqinfo.Refusal{Reason: reqinfo.ReasonInvalidCredential})
 		problem.Write(w, r, known, cause)
+
 		return
 	}
 
-	p := problem.New(codes.Unauthenticated, "the credential is not valid")
+	p := problem.New(codes.Unauthenticated, "the credential is not valid").Because(reqinfo.ReasonInvalidCredential)
 
 	switch {
 	case errors.Is(cause, errNotVerified):
-		p = problem.New(codes.Unavailable, "the credential cannot be verified at the moment")
+		p = problem.New(codes.Unavailable, "the credential cannot be verified at the moment").
+			Because(reqinfo.ReasonUnverifiedCredential)
 		p.RetryAfter = retryAfterNoKeys
 	case errors.Is(cause, errClaims):
 		p.Errors = claimErrors(cause, c.Carrier())

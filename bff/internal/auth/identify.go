@@ -143,14 +143,14 @@ func notInToken(c rune) bool {
 // valid signature, which its issuer has to correct.
 func refuseCredential(w http.ResponseWriter, r *http.Request, cause error) {
 	if errors.Is(cause, errNoKeys) {
-		p := problem.New(codes.Unavailable, "tokens of this issuer cannot be verified at the moment")
+		p := problem.New(codes.Unavailable, "tokens of this issuer cannot be verified at the moment").Because(reqinfo.ReasonUnverifiedCredential)
 		p.RetryAfter = retryAfterNoKeys
 		problem.Write(w, r, p, cause)
 
 		return
 	}
 
-	p := problem.New(codes.Unauthenticated, "the access token is not valid")
+	p := problem.New(codes.Unauthenticated, "the access token is not valid").Because(reqinfo.ReasonInvalidCredential)
 	if errors.Is(cause, errClaims) {
 		p.Errors = claimErrors(cause, "Authorization")
 	}

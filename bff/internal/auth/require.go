@@ -36,6 +36,8 @@ type Check struct {
 	// Owner reports that it compares a path variable with the caller, and Condition that it is the access condition.
 	Owner, Condition bool
 
+	// reason is for the log.
+	reason reqinfo.Reason
 	// refusal is what the client reads, with this challenge (RFC 6750, section 3), if any. Package problem writes that of a 401.
 	code      codes.Code
 	refusal   string
@@ -52,6 +54,7 @@ func Checks(access *porticov1.Access, c *condition.Condition) []Check {
 	if !access.GetPublic() {
 		checks = append(checks, Check{
 			Name: "authenticated", code: codes.Unauthenticated, refusal: "an access token is needed",
+			reason: reqinfo.ReasonNoCredential,
 			Fault: func(_ context.Context, rec *reqinfo.Record) error {
 				if rec.Principal.Anonymous() {
 					return errAnonymous
@@ -66,7 +69,7 @@ func Checks(access *porticov1.Access, c *condition.Condition) []Check {
 		name := policy.AccessText(&porticov1.Access{Scopes: scopes})
 		all := strings.Join(slices.Concat(scopes.GetAllOf(), scopes.GetAnyOf()), " ")
 		checks = append(checks, Check{
-			Name: name, code: codes.PermissionDenied, refusal: "the access token lacks a scope",
+			Name: name, code: codes.PermissionDenied, refusal: "the access token lacks a scope", reason: reqinfo.ReasonScope,
 			challenge: `Bearer error="insufficient_scope", scope="` + all + `"`,
 			Fault: func(_ context.Context, rec *reqinfo.Record) error {
 				return missing(scopes, rec.Principal.Scopes, errScope, name)
@@ -77,7 +80,7 @@ func Checks(access *porticov1.Access, c *condition.Condition) []Check {
 	if roles := access.GetRoles(); roles != nil {
 		name := policy.AccessText(&porticov1.Access{Roles: roles})
 		checks = append(checks, Check{
-			Name: name, code: codes.PermissionDenied, refusal: "the caller lacks a role",
+			Name: name, code: codes.PermissionDenied, refusal: "the caller lacks a role", reason: reqinfo.ReasonRole,
 			Fault: func(_ context.Context, rec *reqinfo.Record) error {
 				return missing(roles, rec.Principal.Roles, errRole, name)
 			},
@@ -91,7 +94,8 @@ func Checks(access *porticov1.Access, c *condition.Condition) []Check {
 	if c != nil && !c.NeedsRequest() {
 		checks = append(checks, Check{
 			Name: "if " + c.String(), Condition: true, code: codes.PermissionDenied, refusal: conditionRefusal,
-			Fault: func(ctx context.Context, rec *reqinfo.Record) error { return c.Allows(ctx, rec, nil) },
+			reason: reqinfo.ReasonCondition,
+			Fault:  func(ctx context.Context, rec *reqinfo.Record) error { return c.Allows(ctx, rec, nil) },
 		})
 	}
 
@@ -121,7 +125,7 @@ func Require(access *porticov1.Access, c *condition.Condition) func(http.Handler
 				w.Header().Set("WWW-Authenticate", check.challenge)
 			}
 
-			problem.Write(w, r, problem.New(check.code, check.refusal), cause)
+			problem.Write(w, r, check.problem(), cause)
 		})
 	}
 }
@@ -129,11 +133,13 @@ func Require(access *porticov1.Access, c *condition.Condition) func(http.Handler
 // Permit is Require for a call of a composite. The error is a problem for the client, with the cause for the log.
 func Permit(ctx context.Context, checks []Check, rec *reqinfo.Record) error {
 	if check, cause := unmet(ctx, checks, rec); cause != nil {
-		return fmt.Errorf("%w: %w", problem.New(check.code, check.refusal), cause)
+		return fmt.Errorf("%w: %w", check.problem(), cause)
 	}
 
 	return nil
 }
+
+func (c Check) problem() *problem.Problem { return problem.New(c.code, c.refusal).Because(c.reason) }
 
 // unmet returns the first requirement that is not met, and why.
 func unmet(ctx context.Context, checks []Check, rec *reqinfo.Record) (check Check, cause error) {
@@ -155,7 +161,7 @@ func Allow(ctx context.Context, c *condition.Condition, rec *reqinfo.Record, req
 			return problem.From(ctx.Err())
 		}
 
-		return fmt.Errorf("%w: %w", problem.New(codes.PermissionDenied, conditionRefusal), err)
+		return fmt.Errorf("%w: %w", problem.New(codes.PermissionDenied, conditionRefusal).Because(reqinfo.ReasonCondition), err)
 	}
 
 	return nil
@@ -164,7 +170,7 @@ func Allow(ctx context.Context, c *condition.Condition, rec *reqinfo.Record, req
 func ownerCheck(owner *porticov1.Owner) Check {
 	return Check{
 		Name: policy.AccessText(&porticov1.Access{Owner: owner}), Owner: true,
-		code: codes.PermissionDenied, refusal: "the caller may not act for this user",
+		code: codes.PermissionDenied, refusal: "the caller may not act for this user", reason: reqinfo.ReasonOwner,
 		Fault: func(_ context.Context, rec *reqinfo.Record) error {
 			if !owns(owner, rec) {
 				return fmt.Errorf("%w: subject %q, path variable %s", errOwner, rec.Principal.Subject, owner.GetVariable())

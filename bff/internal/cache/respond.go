@@ -14,6 +14,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
@@ -74,7 +75,8 @@ func (e *exchange) respond(out outcome) {
 		e.route.bypass(e.w, e.r)
 	case errors.Is(out.err, errOnlyIfCached):
 		e.w.Header().Add(headerCacheStatus, statusOnlyIfCached)
-		problem.Write(e.w, e.r, problem.WithStatus(http.StatusGatewayTimeout, codes.Unavailable, out.err.Error()), nil)
+		problem.Write(e.w, e.r, problem.WithStatus(http.StatusGatewayTimeout, codes.Unavailable, out.err.Error()).
+			Because(reqinfo.ReasonOnlyIfCached), nil)
 	case out.err != nil:
 		problem.Write(e.w, e.r, problem.From(out.err), out.err)
 	case out.instead != 0:

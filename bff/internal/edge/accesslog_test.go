@@ -8,8 +8,11 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
@@ -30,7 +33,8 @@ func TestAccessLogLine(t *testing.T) {
 	usual := func(changes map[string]any) map[string]any {
 		line := map[string]any{
 			"level": "INFO", "msg": "request", "request_id": "req-12345678", "method": "GET", "route": "", "rpc": "", "principal": "",
-			"client": "192.0.2.1", "status": 200.0, "code": "OK", "bytes": 4.0, "upstream": "",
+			"client": "192.0.2.1", "user_agent": "shop/1.2", "protocol": "HTTP/1.1", "status": 200.0, "code": "OK",
+			"request_bytes": 0.0, "response_bytes": 4.0, "upstream": "", "calls": 0.0, "attempts": 0.0,
 		}
 		maps.Copy(line, changes)
 
@@ -51,16 +55,48 @@ func TestAccessLogLine(t *testing.T) {
 			rec.AddUpstream("user")
 			ok(w, r)
 		}, usual(map[string]any{
-			"route": "/v1/orders/{order_id}", "rpc": "order.v1.OrderService/GetOrder", "principal": "usr_1", "upstream": "order,user",
+			"route": "/v1/orders/{order_id}", "rpc": "order.v1.OrderService.GetOrder", "principal": "usr_1", "upstream": "order,user",
+		})},
+		{"of_a_call", func(w http.ResponseWriter, r *http.Request) {
+			rec := reqinfo.From(r.Context())
+			rec.AddUpstream("order")
+			rec.AddCall(reqinfo.Call{Upstream: "order", Attempts: 2, Address: "10.0.0.2:9000"})
+			ok(w, r)
+		}, usual(map[string]any{"upstream": "order", "calls": 1.0, "attempts": 2.0, "upstream_address": "10.0.0.2:9000"})},
+		{"of_calls_of_which_one_failed", func(w http.ResponseWriter, r *http.Request) {
+			rec := reqinfo.From(r.Context())
+			rec.AddCall(reqinfo.Call{Upstream: "user", Attempts: 1, Address: "10.0.0.1:9000"})
+			rec.AddCall(reqinfo.Call{Upstream: "order", Attempts: 3, Address: "10.0.0.2:9000", Code: codes.Unavailable})
+			rec.AddCall(reqinfo.Call{Upstream: "order", Attempts: 1, Address: "10.0.0.3:9000", Code: codes.Unavailable})
+			ok(w, r)
+		}, usual(map[string]any{"calls": 3.0, "attempts": 5.0, "upstream_address": "10.0.0.2:9000"})},
+		{"of_several_calls", func(w http.ResponseWriter, r *http.Request) {
+			rec := reqinfo.From(r.Context())
+			rec.AddCall(reqinfo.Call{Upstream: "user", Attempts: 1, Address: "10.0.0.1:9000"})
+			rec.AddCall(reqinfo.Call{Upstream: "order", Attempts: 1, Address: "10.0.0.2:9000"})
+			ok(w, r)
+		}, usual(map[string]any{"calls": 2.0, "attempts": 2.0})},
+		{"of_a_refusal", func(w http.ResponseWriter, r *http.Request) {
+			problem.Write(&lengthless{w}, r, problem.New(codes.ResourceExhausted, "").BecauseOfLimit("principal"), nil)
+		}, usual(map[string]any{
+			"status": 429.0, "code": "RESOURCE_EXHAUSTED", "response_bytes": 0.0, "reason": "rate_limit", "limit": "principal",
+		})},
+		{"of_a_refusal_within_a_composite", func(w http.ResponseWriter, r *http.Request) {
+			refused := problem.Refusal(errors.New("order: circuit breaker is open"), reqinfo.ReasonBreaker, time.Second)
+			err := fmt.Errorf("branch: %w", problem.WithCause(status.New(codes.Unavailable, ""), refused))
+			problem.Write(&lengthless{w}, r, problem.From(err), err)
+		}, usual(map[string]any{
+			"level": "ERROR", "status": 503.0, "code": "UNAVAILABLE", "response_bytes": 0.0, "reason": "breaker",
+			"error": "branch: order: circuit breaker is open",
 		})},
 		{"of_an_error_with_its_cause", func(w http.ResponseWriter, r *http.Request) {
 			problem.Write(&lengthless{w}, r, problem.New(codes.Unavailable, ""), errors.New("dial tcp 10.0.0.1:9000"))
 		}, usual(map[string]any{
-			"level": "ERROR", "status": 503.0, "code": "UNAVAILABLE", "bytes": 0.0, "error": "dial tcp 10.0.0.1:9000",
+			"level": "ERROR", "status": 503.0, "code": "UNAVAILABLE", "response_bytes": 0.0, "error": "dial tcp 10.0.0.1:9000",
 		})},
 		{"of_a_mistake_of_the_client", func(w http.ResponseWriter, r *http.Request) {
 			problem.Write(&lengthless{w}, r, problem.New(codes.NotFound, ""), nil)
-		}, usual(map[string]any{"status": 404.0, "code": "NOT_FOUND", "bytes": 0.0})},
+		}, usual(map[string]any{"status": 404.0, "code": "NOT_FOUND", "response_bytes": 0.0})},
 		{"of_an_answer_with_missing_parts", func(w http.ResponseWriter, r *http.Request) {
 			rec := reqinfo.From(r.Context())
 			rec.Miss("orders", errors.New("connection refused"))
@@ -73,7 +109,7 @@ func TestAccessLogLine(t *testing.T) {
 			problem.Write(&lengthless{w}, r, problem.New(codes.Internal, ""),
 				&composite.PanicError{Value: "nil map", Stack: []byte("user.go:7")})
 		}, usual(map[string]any{
-			"level": "ERROR", "status": 500.0, "code": "INTERNAL", "bytes": 0.0, "error": "panic: nil map\nuser.go:7",
+			"level": "ERROR", "status": 500.0, "code": "INTERNAL", "response_bytes": 0.0, "error": "panic: nil map\nuser.go:7",
 		})},
 	}
 
@@ -85,6 +121,7 @@ func TestAccessLogLine(t *testing.T) {
 			r := get("/v1/orders/ord_secret?token=secret")
 			r.Header.Set("X-Request-Id", "req-12345678")
 			r.Header.Set("Authorization", "Bearer secret")
+			r.Header.Set("User-Agent", "shop/1.2")
 			e.do(r, tt.next)
 
 			if text := e.log.String(); strings.Contains(text, "secret") || strings.Count(text, "\n") != 1 {
@@ -92,15 +129,75 @@ func TestAccessLogLine(t *testing.T) {
 			}
 
 			line := e.access(t)
-			if _, timed := line["duration"].(float64); !timed {
+			if _, timed := line["duration_ms"].(float64); !timed {
 				t.Errorf("says no duration: %v", line)
 			}
 
 			delete(line, "time")
-			delete(line, "duration")
+			delete(line, "duration_ms")
 
 			if diff := cmp.Diff(tt.want, line); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// The whole line, as an operator sees it.
+func TestAccessLogLineAsText(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEdge()
+		e.deps.Logger = slog.New(borrowing{observe.JSONHandler(e, nil)})
+
+		r := httptest.NewRequest(http.MethodPost, "/v1/orders", strings.NewReader(`{"note":"a"}`))
+		r.Header.Set("X-Request-Id", "req-12345678")
+		r.Header.Set("User-Agent", "shop/1.2")
+		e.do(r, func(w http.ResponseWriter, r *http.Request) {
+			rec := reqinfo.From(r.Context())
+			rec.Template, rec.RPC = "/v1/orders", "/order.v1.OrderService/CreateOrder"
+			rec.Principal = reqinfo.Principal{Subject: "usr_1"}
+			rec.AddUpstream("order")
+			rec.AddCall(reqinfo.Call{Upstream: "order", Attempts: 2, Address: "10.0.0.2:9000", Code: codes.Unavailable})
+
+			_, _ = io.Copy(io.Discard, r.Body)
+			time.Sleep(1234567 * time.Nanosecond)
+			problem.Write(&lengthless{w}, r, problem.New(codes.Unavailable, ""), errors.New("connection reset"))
+		})
+
+		const want = `{"time":"2000-01-01T00:00:00.001234567Z","level":"ERROR","msg":"request","request_id":"req-12345678",` +
+			`"method":"POST","route":"/v1/orders","rpc":"order.v1.OrderService.CreateOrder","principal":"usr_1","client":"192.0.2.1",` +
+			`"user_agent":"shop/1.2","protocol":"HTTP/1.1","status":503,"code":"UNAVAILABLE","duration_ms":1.235,` +
+			`"request_bytes":12,"response_bytes":0,"upstream":"order","calls":1,"attempts":2,` +
+			`"upstream_address":"10.0.0.2:9000","error":"connection reset"}` + "\n"
+
+		got := strings.NewReplacer("+00:00", "Z").Replace(e.log.String())
+		if got != want {
+			t.Errorf("got  %swant %s", got, want)
+		}
+	})
+}
+
+func TestTextsOfClientsInTheLog(t *testing.T) {
+	t.Parallel()
+
+	for name, tt := range map[string]struct{ sent, want string }{
+		"none":          {"", ""},
+		"usual":         {"Mozilla/5.0 (X11; Linux x86_64)", "Mozilla/5.0 (X11; Linux x86_64)"},
+		"line_ends":     {"a\r\n{\"level\":\"ERROR\"}\x1b[31m", "a  {\"level\":\"ERROR\"} [31m"},
+		"other_letters": {"Kühlschrank/2\xff", "Kühlschrank/2\ufffd"},
+		"long":          {strings.Repeat("x", 1000), strings.Repeat("x", 200) + "…"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			e := newEdge()
+			r := get("/")
+			r.Header.Set("User-Agent", tt.sent)
+			e.do(r, ok)
+
+			if got := e.access(t)["user_agent"]; got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}
@@ -279,7 +376,7 @@ func TestHandlersMayRetainRecords(t *testing.T) {
 			return false
 		})
 
-		if id.String() != want || handler.values[i] != want || handler.records[i].NumAttrs() != 11 {
+		if id.String() != want || handler.values[i] != want || handler.records[i].NumAttrs() != 16 {
 			t.Errorf("%d: got %s with %d attributes, and %v", i, id, handler.records[i].NumAttrs(), handler.values[i])
 		}
 	}

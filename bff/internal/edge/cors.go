@@ -10,6 +10,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 const (
@@ -60,7 +61,7 @@ func preflight(methodsOf func(escapedPath string) []string, next http.Handler) h
 			slices.Sort(methods)
 			header.Set(headerAllowMethods, strings.Join(slices.Compact(methods), ", "))
 		case len(methods) == 0:
-			problem.Write(w, r, problem.New(codes.NotFound, "no route matches this path"), nil)
+			problem.Write(w, r, problem.New(codes.NotFound, "no route matches this path").Because(reqinfo.ReasonNoRoute), nil)
 			return
 		}
 

@@ -79,7 +79,7 @@ func Wrap(cfg config.Config, deps Deps, next http.Handler) http.Handler {
 		deps.overload(cors),
 		deps.Problems,
 		Begin(cfg, deps.Logger),
-		AccessLog(deps.Logger, deps.Metrics),
+		AccessLog(cfg.Log, deps.Logger, deps.Metrics),
 		Deadlines(cfg.Server.RequestTimeout),
 		deps.Connections,
 		deps.Responses,

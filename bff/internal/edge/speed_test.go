@@ -36,7 +36,7 @@ func BenchmarkAccessLog(b *testing.B) {
 
 	r := get("/v1/users/ada")
 
-	measure(b, edge.AccessLog(logger, uncounted{})(http.HandlerFunc(answerFine)), r.WithContext(reqinfo.NewContext(r.Context(), rec)))
+	measure(b, edge.AccessLog(config.Log{}, logger, uncounted{})(http.HandlerFunc(answerFine)), r.WithContext(reqinfo.NewContext(r.Context(), rec)))
 }
 
 func measure(b *testing.B, handler http.Handler, r *http.Request) {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -38,7 +37,7 @@ func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Hand
 
 			requested, err := requestedTimeout(r.Header)
 			if err != nil {
-				problem.Write(w, r, problem.New(codes.InvalidArgument, err.Error()), nil)
+				problem.Write(w, r, invalidf("%s", err), nil)
 				return
 			}
 

@@ -37,7 +37,7 @@ func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
 			}
 
 			if fault != "" {
-				p := problem.Newf(codes.InvalidArgument, "the path variable %s %s", name, fault)
+				p := problem.Newf(codes.InvalidArgument, "the path variable %s %s", name, fault).Because(reqinfo.ReasonInvalidRequest)
 				p.Errors = []problem.FieldError{{In: binding.InPath, Field: name, Description: fault}}
 				problem.Write(w, req, p, nil)
 
@@ -88,7 +88,7 @@ func (r *Route) unsupported(req *http.Request) *problem.Problem {
 	}
 
 	return problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
-		got+"; send "+strings.Join(r.mediaTypes(), " or "))
+		got+"; send "+strings.Join(r.mediaTypes(), " or ")).Because(reqinfo.ReasonMediaType)
 }
 
 // mediaTypes are those that the body can have, unless it is a file.

@@ -56,7 +56,7 @@ func invalid(err error) *problem.Problem {
 		return problem.From(err)
 	}
 
-	p := problem.New(codes.InvalidArgument, "the request is not valid")
+	p := problem.New(codes.InvalidArgument, "the request is not valid").Because(reqinfo.ReasonInvalidRequest)
 
 	if faults.More {
 		p.Detail = fmt.Sprintf("the request is not valid; %d faults are listed, there may be more", len(faults.List))
@@ -72,7 +72,8 @@ func invalid(err error) *problem.Problem {
 
 	// It matters more than faults of the query and headers.
 	if i := slices.IndexFunc(faults.List, func(f binding.Fault) bool { return f.TooLarge }); i >= 0 {
-		tooLarge := problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, described(faults.List[i]))
+		tooLarge := problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, described(faults.List[i])).
+			Because(reqinfo.ReasonBodyTooLarge)
 		tooLarge.Errors = p.Errors
 
 		return tooLarge

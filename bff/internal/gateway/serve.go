@@ -23,12 +23,12 @@ const maxParameters = 1000
 // ServeHTTP routes a request. It must run inside of the edge, which makes the request's record.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !utf8.ValidString(r.URL.Path) {
-		problem.Write(w, r, problem.New(codes.InvalidArgument, "the path is not valid UTF-8"), nil)
+		problem.Write(w, r, invalidf("the path is not valid UTF-8"), nil)
 		return
 	}
 
 	if strings.Count(r.URL.RawQuery, "&") >= maxParameters {
-		problem.Write(w, r, problem.Newf(codes.InvalidArgument, "the query has more than %d parameters", maxParameters), nil)
+		problem.Write(w, r, invalidf("the query has more than %d parameters", maxParameters), nil)
 		return
 	}
 
@@ -88,7 +88,7 @@ func (g *Gateway) serveUnrouted(w http.ResponseWriter, r *http.Request, path str
 	default:
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		problem.Write(w, r, problem.WithStatus(http.StatusMethodNotAllowed, codes.Unimplemented,
-			"the path does not allow "+methodName(r.Method)), nil)
+			"the path does not allow "+methodName(r.Method)).Because(reqinfo.ReasonMethod), nil)
 	}
 }
 
@@ -164,7 +164,11 @@ func notFound(path string) *problem.Problem {
 		detail += ", in which a segment is empty"
 	}
 
-	return problem.New(codes.NotFound, detail)
+	return problem.New(codes.NotFound, detail).Because(reqinfo.ReasonNoRoute)
+}
+
+func invalidf(format string, args ...any) *problem.Problem {
+	return problem.Newf(codes.InvalidArgument, format, args...).Because(reqinfo.ReasonInvalidRequest)
 }
 
 // methodName does not repeat a method that is too long to be one.

@@ -25,14 +25,17 @@ func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
 	}
 
 	rate := Rate{Requests: cfg.Requests, Per: cfg.Per, Burst: cfg.Burst}
-	clientLimit := limit{id: "edge", title: "client", by: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, rate: rate, cost: 1}
+	clientLimit := limit{
+		id: "edge", title: "client", name: "limits.client",
+		by: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, rate: rate, cost: 1,
+	}
 	policies := []string{policiesOf([]limit{clientLimit})}
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			request := clientLimit.request(reqinfo.From(r.Context()))
 
-			d := namedDecision{Decision: l.clients.Allow(request, time.Now), title: clientLimit.title}
+			d := namedDecision{Decision: l.clients.Allow(request, time.Now), title: clientLimit.title, name: clientLimit.name}
 			if d.Allowed {
 				next.ServeHTTP(w, r)
 				return
@@ -79,7 +82,7 @@ func (l *Limiter) Route(name string, limits []*porticov1.RateLimit) func(http.Ha
 type namedDecision struct {
 	Decision
 
-	title string
+	title, name string
 }
 
 // stricter reports whether d restricts the client more than other.
@@ -136,7 +139,7 @@ func (l routeLimiter) check(ctx context.Context) (namedDecision, error) {
 	strictest := namedDecision{Decision: Decision{Allowed: true, Remaining: math.MaxInt64}}
 
 	for i, decision := range decisions {
-		if d := (namedDecision{Decision: decision, title: l.limits[i].title}); d.stricter(strictest) {
+		if d := (namedDecision{Decision: decision, title: l.limits[i].title, name: l.limits[i].name}); d.stricter(strictest) {
 			strictest = d
 		}
 	}
@@ -150,7 +153,7 @@ func refuse(w http.ResponseWriter, r *http.Request, d namedDecision) {
 
 // reached is the problem of a request that a limit refuses.
 func reached(d namedDecision) *problem.Problem {
-	p := problem.Newf(codes.ResourceExhausted, "the rate limit %q is reached", d.title)
+	p := problem.Newf(codes.ResourceExhausted, "the rate limit %q is reached", d.title).BecauseOfLimit(d.name)
 	p.RetryAfter = d.RetryAfter
 
 	return p
@@ -161,7 +164,8 @@ const outageRetry = time.Second
 
 // unavailable is the response while the store fails, if a limit is closed on outage.
 func unavailable() *problem.Problem {
-	p := problem.New(codes.Unavailable, "the gateway cannot tell at the moment whether a rate limit is reached")
+	p := problem.New(codes.Unavailable, "the gateway cannot tell at the moment whether a rate limit is reached").
+		Because(reqinfo.ReasonRateLimitStore)
 	p.RetryAfter = outageRetry
 
 	return p

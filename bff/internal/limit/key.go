@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -23,6 +24,7 @@ type Key struct {
 type limit struct {
 	id     string // Different for each limit of the Limiter.
 	title  string // For clients.
+	name   string // For the log: that of a shared bucket, or the title.
 	by     porticov1.RateLimitKey
 	rate   Rate
 	cost   int64
@@ -46,8 +48,10 @@ func routeLimits(name string, limits []*porticov1.RateLimit) []limit {
 			id = "name:" + l.GetName()
 		}
 
+		logged := cmp.Or(l.GetName(), title)
+
 		out = append(out, limit{
-			id: id, title: title, by: l.GetKey(), rate: rateOf(l), cost: max(l.GetCost(), 1), closed: l.GetClosedOnOutage(),
+			id: id, title: title, name: logged, by: l.GetKey(), rate: rateOf(l), cost: max(l.GetCost(), 1), closed: l.GetClosedOnOutage(),
 		})
 	}
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"math"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -100,6 +101,8 @@ func appendAttr(line []byte, attr slog.Attr) (_ []byte, plain bool) {
 		return strconv.AppendInt(line, attr.Value.Int64(), decimal), true
 	case slog.KindUint64:
 		return strconv.AppendUint(line, attr.Value.Uint64(), decimal), true
+	case slog.KindFloat64:
+		return appendDecimal(line, attr.Value.Float64())
 	case slog.KindDuration:
 		return strconv.AppendInt(line, int64(attr.Value.Duration()), decimal), true
 	case slog.KindAny:
@@ -107,6 +110,33 @@ func appendAttr(line []byte, attr slog.Attr) (_ []byte, plain bool) {
 	default:
 		return line, false
 	}
+}
+
+// appendDecimal appends a number that has at most three decimals and fifteen digits, as JSON writes it.
+func appendDecimal(line []byte, number float64) (_ []byte, plain bool) {
+	const (
+		decimal, parts = 10, 1000
+		most           = 1e15
+	)
+
+	scaled := math.Round(number * parts)
+	if math.Signbit(number) || scaled >= most || scaled/parts != number {
+		return line, false
+	}
+
+	whole, rest := int64(scaled)/parts, int64(scaled)%parts
+	line = strconv.AppendInt(line, whole, decimal)
+
+	for digit := int64(parts / decimal); rest > 0; digit /= decimal {
+		if digit == parts/decimal {
+			line = append(line, '.')
+		}
+
+		line = append(line, '0'+byte(rest/digit))
+		rest %= digit
+	}
+
+	return line, true
 }
 
 // appendAddress appends a pointer to an address without a zone.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -72,6 +73,11 @@ func TestLinesAreThoseOfSlog(t *testing.T) {
 		"utc":             at(noon.UTC()),
 		"numbers": at(noon, slog.Int("a", -1), slog.Uint64("b", 1<<63), slog.Duration("c", time.Second), slog.Float64("d", 1e21),
 			slog.Bool("e", true), slog.Time("f", noon)),
+		"decimals": at(noon, slog.Float64("a", 0), slog.Float64("b", 0.001), slog.Float64("c", 12), slog.Float64("d", 12.5),
+			slog.Float64("e", 1234.056), slog.Float64("f", 0.1)),
+		"decimals_that_are_not_plain": at(noon, slog.Float64("a", -1), slog.Float64("b", math.Copysign(0, -1)), slog.Float64("c", 1./3),
+			slog.Float64("d", 1e15), slog.Float64("e", 1e-7)),
+		"no_number": at(noon, slog.Float64("a", math.NaN())),
 		"anything":       at(noon, slog.Any("a", errors.New("b")), slog.Any("c", nil), slog.Any("d", map[string]int{"e": 1})),
 		"empty":          at(noon, slog.Attr{}, slog.String("", ""), slog.Int("", 0), slog.String("a", "")),
 		"group":          at(noon, slog.Int("a", 1), group("b", slog.Int("c", 2)), group("d")),
@@ -115,7 +121,8 @@ func FuzzLine(f *testing.F) {
 
 	f.Fuzz(func(t *testing.T, msg string, level int, nanos int64, key, text string, number int64) {
 		r := slog.NewRecord(time.Unix(0, nanos), slog.Level(level), msg, 0)
-		r.AddAttrs(slog.Attr{Value: slog.GroupValue(slog.String(key, text), slog.Int64(text, number), slog.Duration(key, time.Duration(number)))},
+		r.AddAttrs(slog.Attr{Value: slog.GroupValue(slog.String(key, text), slog.Int64(text, number), slog.Duration(key, time.Duration(number)),
+			slog.Float64(key, float64(number)/1000))},
 			slog.String(text, key), slog.Uint64(key, uint64(number)))
 
 		var got, want bytes.Buffer
@@ -139,9 +146,10 @@ func (*unread) Write(p []byte) (int, error) { return len(p), nil }
 func BenchmarkLine(b *testing.B) {
 	attrs := []slog.Attr{
 		slog.String("request_id", "BYP7YN72RQ544P3K6E2YMYLXEU"), slog.String("method", "GET"), slog.String("route", "/v1/users/{user_id}"),
-		slog.String("rpc", "user.v1.UserService/GetUser"), slog.String("principal", "usr_1"), address("192.0.2.1"),
-		slog.Int("status", 200), slog.String("code", "OK"), slog.Duration("duration", 1234567), slog.Int("bytes", 321),
-		slog.String("upstream", "user"),
+		slog.String("rpc", "user.v1.UserService.GetUser"), slog.String("principal", "usr_1"), address("192.0.2.1"),
+		slog.Int("status", 200), slog.String("code", "OK"), slog.Float64("duration_ms", 1.235), slog.Int64("request_bytes", 0),
+		slog.Int("response_bytes", 321), slog.String("upstream", "user"), slog.Int("calls", 1), slog.Int("attempts", 1),
+		slog.String("upstream_address", "10.1.0.1:9000"), slog.String("user_agent", "curl/8.14.1"), slog.String("protocol", "HTTP/1.1"),
 	}
 
 	for name, handler := range map[string]slog.Handler{

@@ -11,6 +11,8 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // From converts any error: a Problem is returned as it is; a gRPC status has its message if the code is public, and its details if
@@ -29,7 +31,10 @@ func From(err error) *Problem {
 	}
 
 	if st, ok := Status(err); ok {
-		return fromStatus(st)
+		p := fromStatus(st)
+		p.refusal = refusalOf(err)
+
+		return p
 	}
 
 	switch {
@@ -45,7 +50,7 @@ func From(err error) *Problem {
 // BodyTooLarge is the problem of a request body over the limit in bytes (RFC 9110, section 15.5.14).
 func BodyTooLarge(limit int64) *Problem {
 	return WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange,
-		fmt.Sprintf("the request body is larger than %d bytes", limit))
+		fmt.Sprintf("the request body is larger than %d bytes", limit)).Because(reqinfo.ReasonBodyTooLarge)
 }
 
 // Status returns the gRPC status in an error, if it is not OK. Unlike status.FromError it does not add the text of wrapping errors

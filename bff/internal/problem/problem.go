@@ -11,6 +11,8 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // ContentType is the media type of a problem document (RFC 9457, section 3).
@@ -60,6 +62,8 @@ type Problem struct { //nolint:errname // It is what RFC 9457 calls it.
 	RetryAfter time.Duration `json:"-"`
 
 	grpcCode codes.Code
+	// refusal is for the log.
+	refusal reqinfo.Refusal
 }
 
 // New makes a problem with the HTTP status that belongs to the code. The detail goes to the client.
@@ -76,6 +80,30 @@ func Newf(c codes.Code, format string, args ...any) *Problem {
 func WithStatus(status int, c codes.Code, detail string) *Problem {
 	return &Problem{
 		Type: blankType, Title: title(status), Status: status, Detail: detail, Code: CodeName(c), grpcCode: c,
+	}
+}
+
+// Because sets why the gateway itself refuses the request, for the log and the metrics, and returns the problem.
+func (p *Problem) Because(reason reqinfo.Reason) *Problem {
+	p.refusal.Reason = reason
+
+	return p
+}
+
+// BecauseOfLimit is Because of a rate limit, by its name.
+func (p *Problem) BecauseOfLimit(name string) *Problem {
+	p.refusal = reqinfo.Refusal{Reason: reqinfo.ReasonRateLimit, Limit: name}
+
+	return p
+}
+
+// Record puts the outcome of a request on its record: the code of the problem, why the gateway refused it, if it did, and the
+// cause.
+func (p *Problem) Record(rec *reqinfo.Record, cause error) {
+	rec.Fail(p.grpcCode, cause)
+
+	if p.refusal.Reason != "" {
+		rec.Refuse(p.refusal)
 	}
 }
 

@@ -18,7 +18,7 @@ const maxInstance = 256
 // before. The cause is for the log alone; nil means that there is none besides the problem.
 func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 	rec := reqinfo.From(r.Context())
-	rec.Fail(p.grpcCode, cause)
+	p.Record(rec, cause)
 
 	header := w.Header()
 	// They are about the response that is replaced (RFC 9110, sections 6.5 and 8): grpc-gateway's streams, middleware and the

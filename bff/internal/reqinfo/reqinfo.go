@@ -78,10 +78,12 @@ type Record struct {
 	// Most requests make one call.
 	upstreamRoom [1]string
 	callRoom     [1]Call
+	made         Made
 	missing      []MissingPart
 	dropped      []string
 	code         codes.Code
 	cause        error
+	refusal      Refusal
 	metadata     metadata.MD
 }
 
@@ -231,6 +233,10 @@ func (r *Record) Join(work *Record) {
 	if code, cause := work.Outcome(); code != codes.OK || cause != nil {
 		r.Fail(code, cause)
 	}
+
+	if refusal := work.Refusal(); refusal.Reason != "" {
+		r.Refuse(refusal)
+	}
 }
 
 // AddUpstream adds a backend that was called, once.
@@ -275,45 +281,6 @@ func (r *Record) UpstreamNames() string {
 
 	return strings.Join(r.upstreams, ",")
 }
-
-// Call is a call to a backend that has ended.
-type Call struct {
-	Upstream string
-	// RPC is the full method, "/user.v1.UserService/GetUser".
-	RPC   string
-	Start time.Time
-	Took  time.Duration
-	// Code is the result.
-	Code codes.Code
-}
-
-// What is stored of calls and missing parts: a composite may have many legs, and a stream may miss a part with every message.
-const (
-	maxCalls   = 32
-	maxMissing = 32
-	// fewLegs is how many legs most composites have.
-	fewLegs = 7
-)
-
-// AddCall adds a call, unless there are maxCalls.
-func (r *Record) AddCall(call Call) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-
-	switch len(r.calls) {
-	case 0:
-		r.calls = r.callRoom[:0]
-	case len(r.callRoom):
-		r.calls = slices.Grow(r.calls, fewLegs)
-	}
-
-	if len(r.calls) < maxCalls {
-		r.calls = append(r.calls, call)
-	}
-}
-
-// Calls lists the calls in the order in which they ended.
-func (r *Record) Calls() []Call { return snapshot(&r.mu, &r.calls) }
 
 // MissingPart is a part that is missing from a composite response, and why, for the log.
 type MissingPart struct {

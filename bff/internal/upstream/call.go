@@ -203,8 +203,10 @@ func (c *call) end(err error) {
 		took := time.Since(c.start)
 
 		code := status.Code(err)
+		made := reqinfo.Call{Upstream: c.upstream, RPC: c.rpc, Start: c.start, Took: took, Code: code}
+		made.Attempts, made.Address = c.attempts.Made()
 
-		c.record.AddCall(reqinfo.Call{Upstream: c.upstream, RPC: c.rpc, Start: c.start, Took: took, Code: code})
+		c.record.AddCall(made)
 		c.observer.ObserveCall(c.upstream, c.rpc, code, took)
 	})
 }

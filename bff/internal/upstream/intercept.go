@@ -86,9 +86,9 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 		// There is no request yet that could have a key.
 		if method.retries() && (call.isProbe || !method.repeatable(nil)) {
 			opts = append(slices.Clip(opts), once())
-		} else if method.retries() {
-			outgoing = call.attempts.Count(outgoing)
 		}
+
+		outgoing = call.attempts.Count(outgoing)
 
 		inner, err := open(outgoing, desc, cc, rpc, opts...)
 		if err != nil {

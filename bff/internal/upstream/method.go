@@ -100,9 +100,9 @@ func hasKey(req proto.Message, key schema.FieldPath) bool {
 func (m *method) call(ctx context.Context, c *call, reply any, opts []grpc.CallOption) error {
 	switch {
 	case !m.retries():
-		return c.send(ctx, reply, opts)
+		return c.send(c.attempts.Count(ctx), reply, opts)
 	case c.isProbe || !m.repeatable(c.request):
-		return c.send(ctx, reply, append(slices.Clip(opts), once()))
+		return c.send(c.attempts.Count(ctx), reply, append(slices.Clip(opts), once()))
 	}
 
 	m.budget.earn()

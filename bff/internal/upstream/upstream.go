@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/resource"
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
@@ -141,7 +142,7 @@ func newUpstream(own *resource.Lease, name string, config Config, deps Deps) *up
 		breaker: takeBreaker(own, name, "", config, config.Breaker, deps),
 		methods: newMethods(own, name, config, deps),
 		limiter: takeLimiter(own, name, config, deps.Observer), maxReceive: config.MaxReceiveBytes,
-		overloaded: problem.Refusal(fmt.Errorf("%s: %w", name, ErrOverloaded), retryAfter),
+		overloaded: problem.Refusal(fmt.Errorf("%s: %w", name, ErrOverloaded), reqinfo.ReasonConcurrency, retryAfter),
 		delay:      deps.Delay,
 	}
 }
@@ -149,7 +150,7 @@ func newUpstream(own *resource.Lease, name string, config Config, deps Deps) *up
 func onChange(deps Deps, upstream, rpc string) func(from, to breaker.State) {
 	attrs := []slog.Attr{slog.String("upstream", upstream)}
 	if rpc != "" {
-		attrs = append(attrs, slog.String("rpc", rpc))
+		attrs = append(attrs, slog.String("rpc", reqinfo.Selector(rpc)))
 	}
 
 	return func(from, to breaker.State) {

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
@@ -31,7 +32,8 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 		hooked, finish := response.With(w, r, closing{g})
 
 		if g.exhausted(budget) {
-			tooMany := problem.New(codes.ResourceExhausted, "too many requests were aborted on this connection")
+			tooMany := problem.New(codes.ResourceExhausted, "too many requests were aborted on this connection").
+				Because(reqinfo.ReasonAbortedRequests)
 			problem.Write(hooked, r, tooMany, nil)
 
 			return

@@ -90,7 +90,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	} else {
 		problem.Write(w, r, problem.WithStatus(http.StatusMethodNotAllowed, codes.Unimplemented,
-			"the path does not allow this method"), nil)
+			"the path does not allow this method").Because(reqinfo.ReasonMethod), nil)
 	}
 }
 

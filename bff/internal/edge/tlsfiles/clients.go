@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // errStale means that a certificate that was valid when its connection was opened is not valid any more.
@@ -61,7 +62,8 @@ func (c *Clients) Handler(next http.Handler) http.Handler {
 			// RFC 9110, section 15.5.2, requires a challenge, and certificates have none.
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			problem.Write(w, r, problem.New(codes.Unauthenticated,
-				"the client certificate of this connection has expired or is not trusted any more; connect again with a valid one"),
+				"the client certificate of this connection has expired or is not trusted any more; connect again with a valid one").
+				Because(reqinfo.ReasonClientCertificate),
 				err)
 
 			return

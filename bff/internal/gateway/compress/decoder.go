@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // library is a decoder of a library.
@@ -67,7 +68,7 @@ func (d *decoder) Read(p []byte) (int, error) {
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return n, err
 	default:
-		return n, fmt.Errorf("%w: %w", problem.New(codes.InvalidArgument, d.library.invalid()), err)
+		return n, fmt.Errorf("%w: %w", problem.New(codes.InvalidArgument, d.library.invalid()).Because(reqinfo.ReasonInvalidRequest), err)
 	}
 }
 

@@ -53,7 +53,7 @@ func Requests(maxRatio int) func(http.Handler) http.Handler {
 			if decoders == nil && !empty {
 				w.Header().Set(acceptEncoding, "gzip, zstd")
 				problem.Write(w, r, problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
-					fmt.Sprintf("the Content-Encoding is %.100q; send gzip, zstd or none", c)), nil)
+					fmt.Sprintf("the Content-Encoding is %.100q; send gzip, zstd or none", c)).Because(reqinfo.ReasonMediaType), nil)
 
 				return
 			}
@@ -172,9 +172,10 @@ func (b *body) exceeded(err error) error {
 	switch {
 	case err == nil || b.most() < b.rec.BodyLimit:
 		return problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, fmt.Sprintf(
-			"the decompressed body is more than %d times as large as the compressed one", b.maxRatio))
+			"the decompressed body is more than %d times as large as the compressed one", b.maxRatio)).
+			Because(reqinfo.ReasonBodyTooLarge)
 	case b.rec.BodyLimit > maxWindow:
-		return fmt.Errorf("%w: %w", problem.New(codes.InvalidArgument, windowTooLarge), err)
+		return fmt.Errorf("%w: %w", problem.New(codes.InvalidArgument, windowTooLarge).Because(reqinfo.ReasonBodyTooLarge), err)
 	default:
 		return &http.MaxBytesError{Limit: b.rec.BodyLimit}
 	}

@@ -74,7 +74,7 @@ func Respond(config Config) func(http.Handler) http.Handler {
 
 			if !s.chooseFrames() {
 				problem.Write(w, r, problem.WithStatus(http.StatusNotAcceptable, codes.InvalidArgument,
-					"streams come as "+NDJSON+", "+SSE+" or "+JSON), nil)
+					"streams come as "+NDJSON+", "+SSE+" or "+JSON).Because(reqinfo.ReasonNotAcceptable), nil)
 
 				return
 			}
@@ -229,7 +229,7 @@ func (s *Response) Fail(ctx context.Context, err error) *problem.Problem {
 	case s.closed:
 	case s.started:
 		s.problem = p
-		reqinfo.From(ctx).Fail(p.GRPCCode(), err)
+		p.Record(reqinfo.From(ctx), err)
 	default:
 		if unsatisfied := s.header["Content-Range"]; p.Status == http.StatusRequestedRangeNotSatisfiable {
 			s.w.Header()["Content-Range"] = unsatisfied

@@ -13,6 +13,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -56,9 +57,9 @@ const retryAfter = time.Second
 // Route admits requests of a route as long as there are slots for its priority, and refuses the others with a 503. It belongs
 // outside of everything expensive. Without a bound it adds no layer.
 func (g *Gate) Route(priority porticov1.Priority, stream bool) func(http.Handler) http.Handler {
-	slots, limit := g.requests, g.maxRequests
+	slots, limit, reason := g.requests, g.maxRequests, reqinfo.ReasonMaxInFlight
 	if stream {
-		slots, limit = g.streams, g.maxStreams
+		slots, limit, reason = g.streams, g.maxStreams, reqinfo.ReasonMaxStreams
 	}
 
 	if limit <= 0 {
@@ -67,7 +68,7 @@ func (g *Gate) Route(priority porticov1.Priority, stream bool) func(http.Handler
 
 	limit = share(limit, priority)
 
-	full := problem.New(codes.Unavailable, "the gateway is overloaded at the moment")
+	full := problem.New(codes.Unavailable, "the gateway is overloaded at the moment").Because(reason)
 	full.RetryAfter = retryAfter
 
 	return func(next http.Handler) http.Handler {

@@ -37,6 +37,20 @@ func (a *Attempts) Sibling(ctx context.Context) *Attempts {
 // Ended is how many attempts were sent and have ended.
 func (a *Attempts) Ended() int { return int(a.ended.Load()) }
 
+// Made is how many attempts went to an address, including those of siblings, and address where the last of them went.
+func (a *Attempts) Made() (attempts int, address string) {
+	t := a.addresses()
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	if t.last == nil {
+		return 0, ""
+	}
+
+	return t.made, t.last.address
+}
+
 // Pushback reports whether the backend said at the end of the last one when to try again, or that there is no use (gRFC A6).
 func (a *Attempts) Pushback() bool { return a.pushback.Load() }
 
@@ -61,6 +75,20 @@ func (a *Attempts) count(trailer metadata.MD) {
 		a.pushback.Store(len(trailer["grpc-retry-pushback-ms"]) > 0)
 		a.ended.Add(1)
 	}
+}
+
+// retract takes back an attempt: its address has just lost its connection, and gRPC asks for another.
+func (a *Attempts) retract() {
+	if a == nil {
+		return
+	}
+
+	t := a.addresses()
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	t.made--
 }
 
 // addresses returns where attempts were made.

@@ -38,14 +38,18 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	attempts := attemptsOf(info.Ctx)
 	if attempts != nil {
 		sc, result.Done = p.preferUntried(attempts.addresses(), sc, result.Done)
+		attempts.addresses().choose(sc.member)
 	}
 
 	start, conn, done := time.Now(), sc.conns.latest.Load(), result.Done
 
 	result.SubConn = sc.SubConn
 	result.Done = func(end balancer.DoneInfo) {
-		if end.BytesSent {
+		switch {
+		case end.BytesSent:
 			attempts.count(end.Trailer)
+		case end.Err == nil:
+			attempts.retract()
 		}
 
 		late := status.Code(end.Err) == codes.DeadlineExceeded && clientDeadlineShorter(info.Ctx, start)

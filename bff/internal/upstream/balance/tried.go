@@ -10,6 +10,9 @@ import (
 type tried struct {
 	mu      sync.Mutex
 	members []*member
+	// made is how many attempts went anywhere, and last where the last of them went.
+	made int
+	last *member
 	// room is for the first of them.
 	room [3]*member
 }
@@ -37,6 +40,15 @@ func (t *tried) has(m *member) bool {
 	defer t.mu.Unlock()
 
 	return slices.Contains(t.members, m)
+}
+
+// choose counts an attempt at the member.
+func (t *tried) choose(m *member) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	t.made++
+	t.last = m
 }
 
 // untried returns a subchannel of another member for an attempt, by chance, or nil if calls can go to no other.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // ErrOpen is the cause of a call that was refused because the breaker is open or already probing.
@@ -71,7 +72,8 @@ const windowBuckets = 10
 func New(name string, cfg config.Breaker, onChange func(from, to State)) *Breaker {
 	combined := &combinedState{onChange: onChange}
 	b := &Breaker{
-		slowAfter: cfg.SlowAfter, refusal: problem.Refusal(fmt.Errorf("%s: %w", name, ErrOpen), cfg.OpenFor), combined: combined,
+		slowAfter: cfg.SlowAfter, combined: combined,
+		refusal:  problem.Refusal(fmt.Errorf("%s: %w", name, ErrOpen), reqinfo.ReasonBreaker, cfg.OpenFor),
 		failures: newCounter(cfg, cfg.FailureRatio, health, combined.update(0)),
 	}
 

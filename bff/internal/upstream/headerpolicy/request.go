@@ -75,7 +75,8 @@ func (l *List) Request(h http.Header) (map[string][]string, error) {
 
 func tooLarge(n name) error {
 	return problem.WithStatus(http.StatusRequestHeaderFieldsTooLarge, codes.ResourceExhausted,
-		"the header "+n.canonical+" is too large, with those before it")
+		"the header "+n.canonical+" is too large, with those before it").
+		Because(reqinfo.ReasonInvalidRequest)
 }
 
 // metadataValues returns a header as gRPC metadata: its values as they are, or decoded from base64 if the name says that they are
@@ -84,7 +85,8 @@ func metadataValues(n name, sent []string) ([]string, error) {
 	if strings.HasSuffix(n.lower, "-bin") {
 		values, ok := decoded(sent)
 		if !ok {
-			return nil, problem.Newf(codes.InvalidArgument, "the header %s is not base64", n.canonical)
+			return nil, problem.Newf(codes.InvalidArgument, "the header %s is not base64", n.canonical).
+				Because(reqinfo.ReasonInvalidRequest)
 		}
 
 		return values, nil
@@ -92,7 +94,7 @@ func metadataValues(n name, sent []string) ([]string, error) {
 
 	if slices.ContainsFunc(sent, func(value string) bool { return !isValue(value) }) {
 		return nil, problem.Newf(codes.InvalidArgument,
-			"the header %s has a character that is not printable ASCII", n.canonical)
+			"the header %s has a character that is not printable ASCII", n.canonical).Because(reqinfo.ReasonInvalidRequest)
 	}
 
 	return sent, nil
