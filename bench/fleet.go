@@ -16,6 +16,7 @@ import (
 // alone has one that always does. The backend counts calls by their authority.
 const configuration = `server: {address: "127.0.0.1:0", drain_delay: 1ms, drain_timeout: 1s%s}
 admin: {address: "127.0.0.1:0"}
+health: {address: "-"}
 auth: {issuers: [{issuer: %q, audiences: [%q], algorithms: [%q], jwks_file: %q}]}
 limits: {client: {requests: 1000000, per: 1s, burst: 2000000}}
 policies:

@@ -29,6 +29,7 @@ type Gateway struct {
 
 	handler http.Handler
 	admin   http.Handler
+	health  http.Handler
 }
 
 // ServeHTTP implements http.Handler.
@@ -42,8 +43,11 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	current.handler.ServeHTTP(w, r)
 }
 
-// Admin is for operators: /livez, /readyz, /metrics, /upstreams and /debug/pprof/. It must not be reachable by clients.
+// Admin is for operators: /livez, /readyz, /metrics, /upstreams, /log/level, /reload and /debug/pprof/. It must not be reachable by clients.
 func (g *Gateway) Admin() http.Handler { return g.admin }
+
+// Health is for the probes of a kubelet or a load balancer: /livez and /readyz, which say nothing that is internal.
+func (g *Gateway) Health() http.Handler { return g.health }
 
 // Routes lists the routes, the most specific first.
 func (g *Gateway) Routes() []Route { return g.current().compiled.Routes() }

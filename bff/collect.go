@@ -43,6 +43,7 @@ type options struct {
 	problemHook     func(*http.Request, *Problem)
 	listening       func(server, admin net.Addr)
 	source          func() (config.Config, error)
+	startAttrs      []slog.Attr
 
 	// faults are what is wrong with the options themselves.
 	faults optionFaults

@@ -19,6 +19,8 @@ import (
 type front struct {
 	mu       sync.Mutex
 	listener tcpListener
+	// accept is the listener, with what is told of it.
+	accept net.Listener
 	// transport is how new connections are encrypted; nil: they are not.
 	transport func() *tls.Config
 	make      func(config.Server) *http.Server
@@ -42,6 +44,7 @@ type server struct {
 type accepting struct {
 	tcpListener
 
+	accept    net.Listener
 	transport func() *tls.Config
 	over      atomic.Bool
 }
@@ -54,7 +57,7 @@ type tcpListener interface {
 
 // Accept implements net.Listener.
 func (a *accepting) Accept() (net.Conn, error) {
-	conn, err := a.tcpListener.Accept()
+	conn, err := a.accept.Accept()
 	if err != nil && a.over.Load() {
 		return nil, net.ErrClosed
 	}
@@ -128,7 +131,7 @@ func (f *front) update(settings config.Server) {
 func (f *front) serve(settings config.Server) {
 	s := &server{
 		Server: f.make(settings), settings: settings, stopped: make(chan struct{}),
-		accepting: &accepting{tcpListener: f.listener, transport: f.transport},
+		accepting: &accepting{tcpListener: f.listener, accept: f.accept, transport: f.transport},
 	}
 
 	state := s.ConnState

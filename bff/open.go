@@ -85,6 +85,7 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 	if g.admin, err = g.openAdmin(); err != nil {
 		return nil, err
 	}
+	g.health = admin.Health(g.readiness)
 
 	c.warnOfLegs(ctx, first.backends, with.logger)
 
@@ -250,14 +251,17 @@ func (c *Compiled) wrap(router *gateway.Gateway, layers edge.Deps) (http.Handler
 func (g *Gateway) openAdmin() (http.Handler, error) {
 	options := g.current().compiled.options
 
-	handler := admin.New(admin.Deps{
-		Ready:     func() bool { return !g.with.life.over() },
-		Waiting:   func() []string { return g.with.keys.waiting(g.current().awaitingKeys) },
-		Notes:     g.reloadNotes,
+	deps := admin.Deps{
+		Checks:    g.readiness,
 		Metrics:   g.with.metrics.Handler(),
 		Upstreams: func() any { return g.current().backends.pool.Statuses() },
 		Mounts:    map[string]http.Handler{identity.Path: http.HandlerFunc(g.serveKeys), reloadPath: http.HandlerFunc(g.serveReload)},
-	})
+	}
+	if level := observe.LevelOf(g.with.logger); level != nil {
+		deps.LogLevel = level
+	}
+
+	handler := admin.New(deps)
 
 	var faults optionFaults
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/portico-gateway/portico/bff/internal/admin"
 )
 
 // reloadPath is where operators reload, on the admin listener.
@@ -48,13 +50,12 @@ func (g *Gateway) serveReload(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// reloadNotes say, for the readiness, that the configuration on disk is not the one in use. That does not make a gateway unready.
-func (g *Gateway) reloadNotes() []string {
-	state := g.ReloadState()
-	if state.Refused == nil {
-		return nil
+// check says whether the configuration on disk is the one in use. If it is not, that does not make a gateway unready.
+func (s ReloadState) check() (state, detail string) {
+	if s.Refused != nil {
+		return "refused", "the last reload; the configuration before it is in use (" + s.Hash + "): " +
+			strings.ReplaceAll(s.Refused.Error(), "\n", "; ")
 	}
 
-	return append([]string{"the last reload was refused; the configuration before it is in use (" + state.Hash + "):"},
-		strings.Split(state.Refused.Error(), "\n")...)
+	return admin.OK, s.Hash
 }

@@ -35,12 +35,12 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return errors.Join(err, g.Close())
 	}
 
-	adminListener, err := g.listenAdmin(ctx)
+	operators, probes, err := g.openSides(ctx)
 	if err != nil {
 		return errors.Join(err, server.Close(), g.Close())
 	}
 
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 
 	g.front.make, g.front.transport = g.publicServer, func() *tls.Config { return g.current().listener }
 	g.front.failed = func(err error) {
@@ -49,15 +49,12 @@ func (g *Gateway) Run(ctx context.Context) error {
 		default: // One reason to end is enough.
 		}
 	}
+	g.front.accept = g.accepting(listenerServer, server)
 	g.front.start(server, func() config.Server { return g.config().Server })
 
-	operators := g.server(g.admin, g.config().Server)
-
-	if adminListener != nil {
-		go func() { failed <- operators.Serve(adminListener) }()
-	}
-
-	g.tellListening(server, adminListener)
+	g.start(listenerAdmin, operators, failed)
+	g.start(listenerHealth, probes, failed)
+	g.tellListening(server, operators, probes)
 
 	select {
 	case err = <-failed:
@@ -67,31 +64,21 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 	ctx = context.WithoutCancel(ctx)
 
-	err = errors.Join(err, g.drain(ctx), stopAdmin(ctx, operators), g.Close())
-
-	// A server that was stopped before it began to serve leaves its listener to its goroutine.
-	if adminListener != nil {
-		_ = adminListener.Close()
-	}
+	err = errors.Join(err, g.drain(ctx), operators.stop(ctx), probes.stop(ctx), g.Close())
 
 	return err
 }
 
-func (g *Gateway) tellListening(server, adminListener net.Listener) {
-	var adminAddr net.Addr
-	if adminListener != nil {
-		adminAddr = adminListener.Addr()
-	}
-
-	admin := config.AdminOff
-	if adminAddr != nil {
-		admin = adminAddr.String()
-	}
-
-	g.with.logger.Info("listening", "address", server.Addr().String(), "admin", admin)
+func (g *Gateway) tellListening(server net.Listener, admin, health side) {
+	g.with.logger.LogAttrs(context.Background(), slog.LevelInfo, "listening", g.startAttrs(server, admin, health)...)
 
 	if g.current().compiled.options.listening != nil {
-		g.current().compiled.options.listening(server.Addr(), adminAddr)
+		var address net.Addr
+		if admin.listener != nil {
+			address = admin.listener.Addr()
+		}
+
+		g.current().compiled.options.listening(server.Addr(), address)
 	}
 }
 
@@ -180,15 +167,4 @@ func (g *Gateway) awaitFirstRequests(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
-}
-
-func stopAdmin(ctx context.Context, operators *http.Server) error {
-	ctx, cancel := context.WithTimeout(ctx, adminGrace)
-	defer cancel()
-
-	if err := operators.Shutdown(ctx); err != nil {
-		return operators.Close()
-	}
-
-	return nil
 }

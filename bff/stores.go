@@ -19,6 +19,8 @@ type stores struct {
 	limiter     *limit.Limiter
 	cache       *cache.Cache
 	idempotency *idempotency.Deduplicator
+	// redis is the state of its breaker. Nil: there is no Redis.
+	redis func() redis.State
 }
 
 // close ends what they do in the background.
@@ -135,7 +137,7 @@ func (c *Compiled) openShared(with opening) (*stores, error) {
 
 	return &stores{
 		limiter: buckets.With(opened.limits, outage, c.config.Limits.LegacyHeaders),
-		cache:   opened.cache, idempotency: opened.idempotency,
+		cache:   opened.cache, idempotency: opened.idempotency, redis: opened.state,
 	}, nil
 }
 
@@ -144,6 +146,8 @@ type inRedis struct {
 	limits      *redislimit.Store
 	cache       *cache.Cache
 	idempotency *idempotency.Deduplicator
+	// state is that of the breaker.
+	state func() redis.State
 }
 
 func (c *Compiled) openRedis(own *resource.Lease, with opening) (inRedis, error) {
@@ -163,6 +167,6 @@ func (c *Compiled) openRedis(own *resource.Lease, with opening) (inRedis, error)
 
 	return inRedis{
 		limits: redislimit.New(client), cache: newCache(own, with, kept),
-		idempotency: newDeduplicator(own, redisidempotency.New(client)),
+		idempotency: newDeduplicator(own, redisidempotency.New(client)), state: client.State,
 	}, nil
 }

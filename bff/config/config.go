@@ -19,6 +19,7 @@ import (
 type Config struct {
 	Server   Server   `envPrefix:"SERVER_"    yaml:"server"`
 	Admin    Admin    `envPrefix:"ADMIN_"     yaml:"admin"`
+	Health   Health   `envPrefix:"HEALTH_"    yaml:"health"`
 	ClientIP ClientIP `envPrefix:"CLIENT_IP_" yaml:"client_ip"`
 	CORS     CORS     `envPrefix:"CORS_"      yaml:"cors"`
 	Headers  Headers  `envPrefix:"HEADERS_"   yaml:"headers"`
@@ -102,6 +103,15 @@ type Admin struct {
 	// Address to listen on, host:port. Default 127.0.0.1:8081. "-" turns it off.
 	Address string `default:"127.0.0.1:8081" env:"ADDRESS" yaml:"address"`
 }
+
+// Health is the listener for the probes of a kubelet or a load balancer: /livez and /readyz, and nothing that is internal.
+type Health struct {
+	// Address to listen on, host:port. Default :8082, which is on all interfaces. "-" turns it off.
+	Address string `default:":8082" env:"ADDRESS" yaml:"address"`
+}
+
+// HealthOff is the health address that turns the health listener off.
+const HealthOff = "-"
 
 // AdminOff is the admin address that turns the admin listener off.
 const AdminOff = "-"

@@ -218,6 +218,7 @@ func TestExample(t *testing.T) {
 			Claims:         config.Claims{Scopes: "scope"},
 			RequiredClaims: map[string][]string{"azp": {"mobile", "web"}, "sid": {}}, SubjectPrefix: "staff:",
 		}}},
+		Log:       config.Log{SlowAfter: got.Log.SlowAfter},
 		Policies:  got.Policies,
 		Headers:   config.Headers{Request: []string{"Accept-Language"}, Response: []string{"X-Total-Count"}},
 		Upstreams: map[string]config.Upstream{},

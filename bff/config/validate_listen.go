@@ -3,21 +3,36 @@ package config
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
-// listeners checks the addresses to listen on: their form, and that both can be listened on at the same time.
+// listeners checks the addresses to listen on: their form, and that all can be listened on at the same time.
 func (v *validation) listeners(c Config) {
-	server, ok := v.listener("server.address", c.Server.Address)
-	if c.Admin.Address == AdminOff {
-		return
-	}
+	before := map[string]endpoint{}
 
-	admin, both := v.listener("admin.address", c.Admin.Address)
-	v.check(!ok || !both || !server.overlaps(admin), "admin.address",
-		fmt.Sprintf("%q cannot be listened on beside server.address, %q; choose another port", c.Admin.Address, c.Server.Address))
+	for _, l := range []struct{ path, address string }{
+		{"server.address", c.Server.Address}, {"admin.address", c.Admin.Address}, {"health.address", c.Health.Address},
+	} {
+		if l.address == AdminOff && l.path != "server.address" {
+			continue
+		}
+
+		at, ok := v.listener(l.path, l.address)
+		if !ok {
+			continue
+		}
+
+		for _, path := range slices.Sorted(maps.Keys(before)) {
+			v.check(!at.overlaps(before[path]), l.path,
+				fmt.Sprintf("%q cannot be listened on beside %s; choose another port", l.address, path))
+		}
+
+		before[l.path] = at
+	}
 }
 
 // endpoint is an address of TCP. The host may be empty, which means all addresses of this machine to a listener.
@@ -38,7 +53,7 @@ func (v *validation) listener(path, address string) (endpoint, bool) {
 			address)
 	case strings.Contains(address, "://"):
 		reason += ", without a scheme"
-	case path == "admin.address" && (turnsOff(strings.ToLower(address)) || address == ""):
+	case path != "server.address" && (turnsOff(strings.ToLower(address)) || address == ""):
 		reason += fmt.Sprintf("; write %q to turn the listener off", AdminOff)
 	case address != "" && strings.Trim(address, "0123456789") == "":
 		reason += fmt.Sprintf(`; write ":%s" for the port on all addresses`, address)

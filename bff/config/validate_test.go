@@ -32,7 +32,8 @@ func TestDefaults(t *testing.T) {
 			RequestTimeout: 10 * time.Second, DrainDelay: 5 * time.Second, DrainTimeout: 30 * time.Second,
 			MaxConnections: 20_000, MaxStreamsPerConnection: 250, MaxAbortedPerConnection: 100,
 		},
-		Admin: config.Admin{Address: "127.0.0.1:8081"},
+		Admin:  config.Admin{Address: "127.0.0.1:8081"},
+		Health: config.Health{Address: ":8082"},
 		CORS: config.CORS{
 			AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-Id", "X-Request-Id"}, MaxAge: 10 * time.Minute,
 		},

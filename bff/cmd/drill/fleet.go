@@ -29,6 +29,7 @@ const (
 // configuration is that of both gateways. The drain delay is several times the interval of the balancer's readiness checks.
 const configuration = `server: {address: "127.0.0.1:0", drain_delay: 500ms}
 admin: {address: "127.0.0.1:0"}
+health: {address: "-"}
 auth: {issuers: [{issuer: %q, audiences: [%q], algorithms: [EdDSA], jwks_file: %q}]}
 # The faults are those of backends, Redis and networks; a busy machine is none of them.
 overload: {target_delay: 1h}

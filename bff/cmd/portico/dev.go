@@ -272,6 +272,9 @@ func (d *dev) readConfig() (config.Config, error) {
 	// The page shows it, and who develops a client wants to see it.
 	cfg.Server.ServerTiming = true
 
+	// No kubelet and no load balancer probes it.
+	cfg.Health.Address = cmp.Or(cfg.Health.Address, config.HealthOff)
+
 	// No load balancer has to notice.
 	if cfg.Server.DrainDelay == 0 {
 		cfg.Server.DrainDelay = time.Millisecond

@@ -42,7 +42,9 @@ requests are answered, and the exit code is 0; a second one ends it at once. SIG
 			}
 
 			return serving{log: cfg.Log, hangups: hangups}.run(cmd.Context(), func(ctx context.Context, log *observe.Log) error {
-				gw, err := bff.New(ctx, cfg, append(services(), loggingTo(log)...)...)
+				options := append(services(), bff.WithStartAttrs(slog.String("config", path)))
+
+				gw, err := bff.New(ctx, cfg, append(options, loggingTo(log)...)...)
 				if err != nil {
 					return refused(ctx, path, configError{error: err})
 				}

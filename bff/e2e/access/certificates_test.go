@@ -60,7 +60,8 @@ func startCertified(t *testing.T, major int, change func(c *config.Config, clien
 		h.Now = func() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 	})
 	c.Site = gatewaytest.StartIn(ctx, t, func(cfg *config.Config) {
-		cfg.Server.Address, cfg.Admin.Address, cfg.Server.DrainDelay = "127.0.0.1:0", config.AdminOff, time.Millisecond
+		cfg.Server.Address, cfg.Server.DrainDelay = "127.0.0.1:0", time.Millisecond
+		cfg.Admin.Address, cfg.Health.Address = config.AdminOff, config.HealthOff
 		cfg.Server.TLS = config.ServerTLS{CertFile: file("gateway.crt"), KeyFile: file("gateway.key"), ClientCAFile: c.clientCA}
 		change(cfg, &certificate)
 	}, bff.WithListening(func(server, _ net.Addr) { addresses <- server.String() }))

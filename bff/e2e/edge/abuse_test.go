@@ -214,7 +214,7 @@ func TestRunEndsBothListeners(t *testing.T) {
 
 	gw, err := gatewaytest.New(t.Context(), t, config.Config{
 		Server: config.Server{Address: "127.0.0.1:0", DrainDelay: time.Millisecond},
-		Admin:  config.Admin{Address: "127.0.0.1:0"}, Auth: config.Auth{Disabled: true},
+		Admin:  config.Admin{Address: "127.0.0.1:0"}, Health: config.Health{Address: config.HealthOff}, Auth: config.Auth{Disabled: true},
 	}, gatewaytest.Quiet(), bff.WithListening(func(server, admin net.Addr) { listening <- [2]net.Addr{server, admin} }))
 	if err != nil {
 		t.Fatal(err)

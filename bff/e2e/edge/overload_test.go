@@ -29,7 +29,7 @@ type running struct {
 // onLoopback lets Run listen on free ports, and tests send as much as they like.
 func onLoopback(change func(*config.Config)) func(*config.Config) {
 	return func(c *config.Config) {
-		c.Server.Address, c.Admin.Address = "127.0.0.1:0", "127.0.0.1:0"
+		c.Server.Address, c.Admin.Address, c.Health.Address = "127.0.0.1:0", "127.0.0.1:0", config.HealthOff
 		// All clients have the same address.
 		c.Limits.Client = config.Rate{Requests: 1e6, Per: time.Second, Burst: 1e6}
 

@@ -256,7 +256,8 @@ func TestMiddlewareRunsWithRun(t *testing.T) {
 	outermost, listening := &seen{}, make(chan net.Addr, 1)
 
 	gw, err := bff.New(t.Context(), config.Config{
-		Server: config.Server{Address: "127.0.0.1:0", DrainDelay: time.Nanosecond}, Admin: config.Admin{Address: config.AdminOff}, Auth: config.Auth{Disabled: true},
+		Server: config.Server{Address: "127.0.0.1:0", DrainDelay: time.Nanosecond}, Admin: config.Admin{Address: config.AdminOff},
+		Health: config.Health{Address: config.HealthOff}, Auth: config.Auth{Disabled: true},
 	}, gatewaytest.Quiet(), bff.WithMiddleware(outermost.middleware), bff.WithListening(func(server, _ net.Addr) { listening <- server }))
 	if err != nil {
 		t.Fatal(err)

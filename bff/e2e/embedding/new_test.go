@@ -290,6 +290,7 @@ func TestRunServesUntilItsContextEnds(t *testing.T) {
 	gw, err := gatewaytest.New(t.Context(), t, config.Config{
 		Server:    config.Server{Address: "127.0.0.1:0"},
 		Admin:     config.Admin{Address: "127.0.0.1:0"},
+		Health:    config.Health{Address: config.HealthOff},
 		Auth:      config.Auth{Disabled: true},
 		Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{b.Address}}},
 	}, bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService"), gatewaytest.Quiet(),

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/internal/admin"
@@ -17,7 +16,7 @@ func says(text string) http.Handler {
 
 func config() admin.Deps {
 	return admin.Deps{
-		Ready:   func() bool { return true },
+		Checks:  checks(fine("serving", true)),
 		Metrics: says("metrics"),
 		Upstreams: func() any {
 			return []struct {
@@ -26,6 +25,13 @@ func config() admin.Deps {
 		},
 		Mounts: map[string]http.Handler{"/docs": says("docs")},
 	}
+}
+
+// fine is a check with nothing to say.
+func fine(name string, required bool) admin.Check { return check(name, required, admin.OK, "") }
+
+func check(name string, required bool, state, detail string) admin.Check {
+	return admin.Check{Name: name, Required: required, Check: func() (string, string) { return state, detail }}
 }
 
 func do(handler http.Handler, method, path string) *httptest.ResponseRecorder {
@@ -57,6 +63,8 @@ func TestPaths(t *testing.T) {
 		{"root", "GET", "/", 404, "", ""},
 		{"unknown_path", "GET", "/v1/orders", 404, "", ""},
 		{"wrong_method", "POST", "/livez", 405, "", ""},
+		{"livez_without_a_body", "HEAD", "/livez", 200, "text/plain; charset=utf-8", ""},
+		{"level_of_another_log", "GET", "/log/level", 404, "", ""},
 	}
 
 	handler := admin.New(config())
@@ -78,68 +86,6 @@ func TestPaths(t *testing.T) {
 				t.Errorf("body: got %q, want %q", w.Body, tt.body)
 			}
 		})
-	}
-}
-
-func TestReadinessFollowsTheGateway(t *testing.T) {
-	t.Parallel()
-
-	var ready atomic.Bool
-
-	c := config()
-	c.Ready = ready.Load
-	handler := admin.New(c)
-
-	tests := []struct {
-		ready  bool
-		status int
-		body   string
-	}{
-		{false, http.StatusServiceUnavailable, "draining\n"},
-		{true, http.StatusOK, "ok\n"},
-		{false, http.StatusServiceUnavailable, "draining\n"},
-	}
-
-	for _, tt := range tests {
-		ready.Store(tt.ready)
-
-		if w := do(handler, http.MethodGet, "/readyz"); w.Code != tt.status || w.Body.String() != tt.body {
-			t.Errorf("ready %t: got %d %q", tt.ready, w.Code, w.Body)
-		}
-
-		if w := do(handler, http.MethodGet, "/livez"); w.Code != http.StatusOK {
-			t.Errorf("ready %t: a process that drains is alive, but livez answers %d", tt.ready, w.Code)
-		}
-	}
-}
-
-func TestReadyzSaysWhatItWaitsFor(t *testing.T) {
-	t.Parallel()
-
-	var (
-		waiting []string
-		drains  bool
-	)
-
-	c := config()
-	c.Ready, c.Waiting = func() bool { return !drains }, func() []string { return waiting }
-	handler := admin.New(c)
-
-	for _, tt := range []struct {
-		waiting []string
-		drains  bool
-		status  int
-		body    string
-	}{
-		{[]string{"the keys of a", "the keys of b"}, false, http.StatusServiceUnavailable, "waiting for the keys of a\nwaiting for the keys of b\n"},
-		{[]string{"the keys of a"}, true, http.StatusServiceUnavailable, "draining\n"},
-		{nil, false, http.StatusOK, "ok\n"},
-	} {
-		waiting, drains = tt.waiting, tt.drains
-
-		if w := do(handler, http.MethodGet, "/readyz"); w.Code != tt.status || w.Body.String() != tt.body {
-			t.Errorf("%+v: got %d %q", tt, w.Code, w.Body)
-		}
 	}
 }
 

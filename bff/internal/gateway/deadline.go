@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )

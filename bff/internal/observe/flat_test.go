@@ -77,7 +77,7 @@ func TestLinesAreThoseOfSlog(t *testing.T) {
 			slog.Float64("e", 1234.056), slog.Float64("f", 0.1)),
 		"decimals_that_are_not_plain": at(noon, slog.Float64("a", -1), slog.Float64("b", math.Copysign(0, -1)), slog.Float64("c", 1./3),
 			slog.Float64("d", 1e15), slog.Float64("e", 1e-7)),
-		"no_number": at(noon, slog.Float64("a", math.NaN())),
+		"no_number":      at(noon, slog.Float64("a", math.NaN())),
 		"anything":       at(noon, slog.Any("a", errors.New("b")), slog.Any("c", nil), slog.Any("d", map[string]int{"e": 1})),
 		"empty":          at(noon, slog.Attr{}, slog.String("", ""), slog.Int("", 0), slog.String("a", "")),
 		"group":          at(noon, slog.Int("a", 1), group("b", slog.Int("c", 2)), group("d")),

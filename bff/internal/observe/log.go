@@ -18,35 +18,42 @@ type Log struct {
 	*slog.Logger
 
 	lines *Lines
-	level *slog.LevelVar
+	level *Level
 }
 
 // OpenLog returns a Log that writes to w, in the format and from the level of the configuration up. Warnings and errors are written
 // at once; other lines may wait a moment for more.
 func OpenLog(w io.Writer, cfg config.Log) (*Log, error) {
-	log := &Log{level: &slog.LevelVar{}}
-	if err := log.SetLevel(cfg.Level); err != nil {
-		return nil, err
-	}
+	level := &Level{}
 
-	handler := func(w io.Writer) slog.Handler { return JSONHandler(w, log.level) }
+	handler := func(w io.Writer) slog.Handler { return JSONHandler(w, level) }
 
 	if cfg.Format == "text" {
-		handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, &slog.HandlerOptions{Level: log.level}) }
+		handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}) }
 	}
 
-	log.lines = NewLines(w, func(dropped uint64) []byte { return droppedLine(handler, dropped) })
+	lines := NewLines(w, func(dropped uint64) []byte { return droppedLine(handler, dropped) })
 
-	log.Logger = slog.New(byUrgency{ordinary: handler(log.lines), urgent: handler(log.lines.Urgent())})
+	level.logger = slog.New(byUrgency{ordinary: handler(lines), urgent: handler(lines.Urgent()), level: level})
+	log := &Log{Logger: level.logger, lines: lines, level: level}
+
+	if err := log.SetLevel(cfg.Level); err != nil {
+		log.Close()
+
+		return nil, err
+	}
 
 	return log, nil
 }
 
-// SetLevel sets the level of the configuration, from which up lines are written.
+// SetLevel sets the level of the configuration, from which up lines are written unless another level is in force for a while.
 func (l *Log) SetLevel(name string) error {
-	if err := l.level.UnmarshalText([]byte(name)); err != nil {
-		return fmt.Errorf("log level: %w", err)
+	level, err := parseLevel(name)
+	if err != nil {
+		return fmt.Errorf("log: %w", err)
 	}
+
+	l.level.Configure(level)
 
 	return nil
 }
@@ -69,7 +76,10 @@ func droppedLine(handler func(io.Writer) slog.Handler, dropped uint64) []byte {
 }
 
 // byUrgency has one handler for warnings and errors, and one for lower levels.
-type byUrgency struct{ ordinary, urgent slog.Handler }
+type byUrgency struct {
+	ordinary, urgent slog.Handler
+	level            *Level
+}
 
 // BorrowsAttrs implements edge.BorrowingHandler.
 func (byUrgency) BorrowsAttrs() {}
@@ -87,9 +97,9 @@ func (h byUrgency) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h byUrgency) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return byUrgency{h.ordinary.WithAttrs(attrs), h.urgent.WithAttrs(attrs)}
+	return byUrgency{h.ordinary.WithAttrs(attrs), h.urgent.WithAttrs(attrs), h.level}
 }
 
 func (h byUrgency) WithGroup(name string) slog.Handler {
-	return byUrgency{h.ordinary.WithGroup(name), h.urgent.WithGroup(name)}
+	return byUrgency{h.ordinary.WithGroup(name), h.urgent.WithGroup(name), h.level}
 }

@@ -37,6 +37,7 @@ type Metrics struct {
 	redisFails   *prometheus.CounterVec
 	limitOutages prometheus.Counter
 	files        *prometheus.GaugeVec
+	acceptErrors *prometheus.CounterVec
 
 	// requestEnded is made once, not for each request.
 	requestEnded func()
@@ -70,6 +71,8 @@ func NewMetrics() *Metrics {
 		"Requests on which the shared store did not decide in time.").WithLabelValues()
 	m.files = m.gauge("portico_file_state",
 		"State of files that are read again when they change: 0 in use; 1 missing, 2 faulty: the one before is in use.", "setting")
+	m.acceptErrors = m.counter("portico_accept_errors_total",
+		"Connections that could not be accepted, by listener: server, admin, health.", "listener")
 	m.addSeries()
 
 	return m
@@ -270,6 +273,9 @@ func (m *Metrics) ObserveLimitOutage() { m.limitOutages.Inc() }
 func (m *Metrics) ObserveFile(setting string, state filewatch.State) {
 	m.files.WithLabelValues(setting).Set(float64(state))
 }
+
+// ObserveAcceptError counts a connection that a listener could not accept.
+func (m *Metrics) ObserveAcceptError(listener string) { m.acceptErrors.WithLabelValues(listener).Inc() }
 
 // methodLabel keeps clients from making labels by inventing methods.
 func methodLabel(method string) string {

@@ -223,7 +223,7 @@ func TestLoggerRefuses(t *testing.T) {
 
 	tests := []struct{ name, level, format, want string }{
 		{"unknown_level", "loud", "json", `"loud"`},
-		{"no_level", "", "json", "log level"},
+		{"no_level", "", "json", "level"},
 	}
 
 	for _, tt := range tests {

@@ -198,6 +198,16 @@ func (p *Pool) Statuses() []Status {
 	return statuses
 }
 
+// Status returns the state of a backend; the zero value if there is none of that name.
+func (p *Pool) Status(name string) Status {
+	u, ok := p.upstreams[name]
+	if !ok {
+		return Status{}
+	}
+
+	return u.status()
+}
+
 func (u *upstream) status() Status {
 	limit, inFlight := u.limiter.Limit()
 	s := Status{

@@ -1,0 +1,87 @@
+package bff
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/portico-gateway/portico/bff/internal/admin"
+	"github.com/portico-gateway/portico/bff/internal/redis"
+	"github.com/portico-gateway/portico/bff/internal/upstream"
+	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
+)
+
+// readiness is what /readyz shows. What all gateways share, such as a backend, is not required: if it fails, none of them would be
+// ready, and the routes that do not need it would be lost, too.
+func (g *Gateway) readiness() []admin.Check {
+	current := g.current()
+	pool, stores := current.backends.pool, current.stores
+
+	checks := []admin.Check{
+		{Name: "serving", Required: true, Check: func() (string, string) {
+			if g.with.life.over() {
+				return "draining", ""
+			}
+
+			return admin.OK, ""
+		}},
+		{Name: "keys", Required: true, Check: func() (string, string) {
+			if missing := g.with.keys.waiting(current.awaitingKeys); len(missing) > 0 {
+				return "waiting", "for " + strings.Join(missing, ", ")
+			}
+
+			return admin.OK, ""
+		}},
+		{Name: "configuration", Check: g.ReloadState().check},
+	}
+
+	for _, name := range pool.Names() {
+		checks = append(checks, admin.Check{Name: "upstream:" + name, Check: func() (string, string) {
+			return upstreamState(pool.Status(name))
+		}})
+	}
+
+	if stores.redis != nil {
+		checks = append(checks, admin.Check{Name: "redis", Check: func() (string, string) {
+			if state := stores.redis(); state != redis.StateClosed {
+				return unavailable, "its circuit breaker is " + state.String()
+			}
+
+			return admin.OK, ""
+		}})
+	}
+
+	return checks
+}
+
+const unavailable = "unavailable"
+
+// upstreamState is the state of an upstream in a word, and why: it is unavailable if its breaker is open, or if none of its
+// addresses can be called.
+func upstreamState(s upstream.Status) (state, detail string) {
+	var reasons []string
+
+	if s.Breaker == "open" {
+		reasons = append(reasons, "its circuit breaker is open")
+	}
+
+	callable := func(a balance.Address) bool { return slices.Contains([]string{"ready", "idle", "connecting"}, a.State) }
+
+	switch {
+	case slices.ContainsFunc(s.Addresses, callable):
+	case len(s.Addresses) > 0:
+		states := make([]string, 0, len(s.Addresses))
+		for _, a := range s.Addresses {
+			states = append(states, a.Address+" is "+a.State)
+		}
+
+		reasons = append(reasons, strings.Join(states, ", "))
+	case s.Connectivity == "TRANSIENT_FAILURE":
+		reasons = append(reasons, "it has no addresses")
+	}
+
+	if len(reasons) == 0 {
+		return admin.OK, ""
+	}
+
+	return unavailable, strings.Join(reasons, "; ")
+}
