@@ -17,6 +17,10 @@ func (f *Findings) listeners(ctx context.Context, cfg config.Config) {
 	if cfg.Admin.Address != config.AdminOff {
 		f.listen(ctx, "admin.address", cfg.Admin.Address)
 	}
+
+	if cfg.Health.Address != config.HealthOff {
+		f.listen(ctx, "health.address", cfg.Health.Address)
+	}
 }
 
 func (f *Findings) listen(ctx context.Context, setting, address string) {
