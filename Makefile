@@ -45,10 +45,14 @@ all: check-generate breaking build lint test ## Everything that a change has to 
 run: bin/portico ## Run the gateway with demo backends and print curls to try.
 	@exec ./bin/portico dev $(DEV)
 
+# Without gRPC's trace pages, which nobody can open here, the linker drops what nothing calls: a quarter of the program, and 8 MB of
+# memory.
+TAGS := -tags grpcnotrace
+
 .PHONY: bin/portico
 bin/portico: ## Build the command in seconds, without what a debugger needs.
 	@echo 'building bin/portico (this takes minutes the first time)' >&2
-	@go build -ldflags=-w -o bin/portico ./bff/cmd/portico
+	@go build $(TAGS) -ldflags=-w -o bin/portico ./bff/cmd/portico
 
 # What a change needs first: of the gateway, vet and the unit tests of the packages that differ from the last commit. All tests are
 # `make test`, which takes many times as long.
@@ -60,7 +64,7 @@ quick: generate ## Generate, build bin/portico, and vet and test the backends an
 
 .PHONY: build
 build: ## Build the commands into bin/.
-	go build -o bin/ ./bff/cmd/portico ./backends/cmd/backends
+	go build $(TAGS) -o bin/ ./bff/cmd/portico ./backends/cmd/backends
 
 # Packages whose tests put load on everything. They get the machine for themselves, one after the other, as all of $(E2E) do. More of
 # their tests run at a time than there are cores, since most of them wait: for processes, for peers, or until a time limit has passed.

@@ -153,6 +153,13 @@ func importRules() []importRule {
 			broken: [2]string{"bff/internal/describe/openapi", "bff/internal/tool/mock"},
 		},
 		{
+			name:   "the_command_has_no_text_templates",
+			reason: "they find methods by their name, because of which the linker keeps all methods of the program: 20 MB of it",
+			of:     []string{"bff/..."}, but: []string{"bff/e2e/...", "bff/internal/testkit/...", "bff/internal/tool/genservices"},
+			not:    []string{"text/template", "html/template"},
+			broken: [2]string{"bff/internal/tool/scaffold", "text/template"},
+		},
+		{
 			name:   "testkit_is_for_tests",
 			reason: "it makes keys that nobody should trust, and fails by ending a test",
 			of:     []string{"..."}, but: []string{"bff/internal/testkit/...", "bff/e2e/..."},

@@ -155,7 +155,7 @@ func (p page) checkTaken(dir string, protos protosource.Tree) error {
 
 // files renders the proto, and the code with the names that Go has for what is in it.
 func (p page) files(ctx context.Context, tree protosource.Tree) ([]File, error) {
-	proto, err := execute("composite_proto", protosPath+"/"+p.Proto, p)
+	proto, err := execute("composite_proto", protosPath+"/"+p.Proto, p.values())
 	if err != nil {
 		return nil, err
 	}
@@ -172,12 +172,17 @@ func (p page) files(ctx context.Context, tree protosource.Tree) ([]File, error) 
 		return nil, err
 	}
 
+	filled, err := code.values()
+	if err != nil {
+		return nil, err
+	}
+
 	files := []File{proto}
 
 	for _, one := range []struct{ template, path string }{
 		{"composite_service", p.Folder + "/" + p.Name + ".go"}, {"composite_test", p.Folder + "/" + p.Name + "_test.go"},
 	} {
-		file, err := execute(one.template, one.path, code)
+		file, err := execute(one.template, one.path, filled)
 		if err != nil {
 			return nil, err
 		}

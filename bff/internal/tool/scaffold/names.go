@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// names are what the templates are filled with.
+// names are what the templates are filled with (values).
 type names struct {
 	// Module is the Go module of the checkout.
 	Module string
@@ -28,6 +28,24 @@ type names struct {
 	Path string
 	// Scope is what one needs for writing: "catalog:write".
 	Scope string
+}
+
+// values are those of the placeholders. The names of the columns of the table are padded: their types are below each other.
+func (n names) values() values {
+	v := values{
+		"Module": n.Module, "Name": n.Name, "Service": n.Service, "Resource": n.Resource, "Noun": n.Noun, "ANoun": n.ANoun,
+		"Nouns": n.Nouns, "Var": n.Var, "VarGo": n.VarGo, "Plural": n.Plural, "PluralGo": n.PluralGo, "ID": n.ID, "IDGo": n.IDGo,
+		"Path": n.Path, "Scope": n.Scope,
+	}
+
+	pad := func(column string) string { return fmt.Sprintf("%-*s", max(len(n.ID), len("create_time")), column) }
+
+	v["column"] = pad(n.ID)
+	for _, column := range []string{"title", "description", "labels", "create_time", "update_time"} {
+		v["column "+column] = pad(column)
+	}
+
+	return v
 }
 
 // Letters alone: generators for Go and others do not agree on what a digit does to the letters behind it.

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// page is what the template of a composite's proto is filled with.
+// page is what the template of a composite's proto is filled with (values).
 type page struct {
 	// Name is the composite's: "orderpage".
 	Name string
@@ -32,29 +32,21 @@ func (p page) Package() string { return p.Name + "v1" }
 
 // Template is the path of the route. Its variables are what the required call needs.
 func (p page) Template() string {
-	return p.Path + each(p.Legs[0].Params, func(name string) string { return "/{" + name + "}" })
+	return p.Path + each(p.Legs[0].Params, func(_ int, one param) string { return "/{" + one.Name + "}" })
 }
 
 // example is a path to try, with what it needs in capital letters: in the path what the required call needs, else in the query.
 func (p page) example() string {
-	path := p.Path + each(p.Legs[0].Params, func(name string) string { return "/" + strings.ToUpper(name) })
+	path := p.Path + each(p.Legs[0].Params, func(_ int, one param) string { return "/" + strings.ToUpper(one.Name) })
 
-	query := each(p.Params()[len(p.Legs[0].Params):], func(name string) string { return "&" + name + "=" + strings.ToUpper(name) })
+	query := each(p.Params()[len(p.Legs[0].Params):], func(_ int, one param) string {
+		return "&" + one.Name + "=" + strings.ToUpper(one.Name)
+	})
 	if query == "" {
 		return path
 	}
 
 	return path + "?" + query[1:]
-}
-
-// each returns the texts for the names of the fields, one after the other.
-func each(params []param, text func(name string) string) string {
-	var b strings.Builder
-	for _, one := range params {
-		b.WriteString(text(one.Name))
-	}
-
-	return b.String()
 }
 
 // Params are the fields of the request, each once, those of the required call first.
@@ -104,7 +96,7 @@ func sentence(words []string) string {
 	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
-// code is what the templates of Go files are filled with.
+// code is what the templates of Go files are filled with (values).
 type code struct {
 	page
 
@@ -256,9 +248,3 @@ func variable(name string) string {
 
 	return name
 }
-
-// Optional are the calls that a page can do without.
-func (c *code) Optional() []call { return c.Calls[1:] }
-
-// Required is the call that it cannot do without.
-func (c *code) Required() call { return c.Calls[0] }
