@@ -19,6 +19,7 @@ import (
 // exchange is what every request and its response need, in one piece of memory.
 type exchange struct {
 	context reqinfo.Context
+	request http.Request
 	body    limitedBody
 	writer  response.Writer
 	// id is the value of the header with the request's id.
@@ -38,7 +39,9 @@ func Begin(cfg config.Config, logger *slog.Logger) func(http.Handler) http.Handl
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			x := &exchange{}
 			x.context.Begin(r.Context(), time.Now())
-			r = r.WithContext(&x.context)
+			// A copy of the copy, which stays on the stack.
+			x.request = *r.WithContext(&x.context)
+			r = &x.request
 
 			rec := &x.context.Record
 			rec.ID = requestID(r.Header)

@@ -212,12 +212,3 @@ func verify(ctx context.Context, method string) (*exchange, error) {
 }
 
 func pathParams(r *http.Request) map[string]string { return reqinfo.From(r.Context()).PathParams }
-
-// handlerParams are the path variables for the generated handler of a request.
-func handlerParams(r *http.Request) map[string]string {
-	if x, ok := exchangeFrom(r.Context()); ok {
-		return x.handlerParams
-	}
-
-	return pathParams(r)
-}

@@ -91,11 +91,13 @@ func TestPathFaultOfAStream(t *testing.T) {
 	}
 
 	layers := stream.Respond(stream.Config{Codec: func(*http.Request) bool { return true }, Explain: explain})
-	handler := layers(invoke(&Route{Endpoint: policy.Endpoint{Route: route}, binding: b, defaultTranslation: true}, nil)(
-		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := layers(invoke(&Route{
+		Endpoint: policy.Endpoint{Route: route}, binding: b, defaultTranslation: true,
+		handler: func(w http.ResponseWriter, r *http.Request, _ map[string]string) {
 			x, _ := exchangeFrom(r.Context())
 			handleError(r.Context(), nil, nil, w, r, x.complete(r.Context(), &everyv1.Every{}))
-		})))
+		},
+	}, nil))
 
 	rec := &reqinfo.Record{PathParams: map[string]string{"int32_field": "x"}}
 	w := httptest.NewRecorder()

@@ -36,10 +36,10 @@ type exchange struct {
 	// request is what the client sent, w what the handler writes to.
 	request *http.Request
 	w       http.ResponseWriter
+	// handed is the request for the handler.
+	handed http.Request
 	// message is w, if the response is a single message.
 	message messageWriter
-	// handlerParams are the path variables for the handler.
-	handlerParams map[string]string
 	// customMarshaler reports that an embedding program's marshaler reads the body, in the handler.
 	customMarshaler bool
 	// customBody is the body for that marshaler. Nil: it reads the client's body itself, as a stream.
@@ -96,55 +96,71 @@ var (
 	noHeader = http.Header{} //nolint:gochecknoglobals // Constant.
 )
 
-// invoke calls the generated handler.
-func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
-	success := int(r.Policy.Effective.GetResponse().GetStatus())
+// invoker calls the generated handler of a route.
+type invoker struct {
+	*Route
 
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			params := r.binding.Path(pathParams(req))
+	// condition must hold for the request message. Nil: there is none.
+	condition *condition.Condition
+	// success is the status of the policy. Zero: it has none.
+	success int
+}
 
-			x := &exchange{Context: req.Context(), route: r, request: req, w: w, handlerParams: params, condition: c}
-			defer x.release()
+func invoke(r *Route, c *condition.Condition) *invoker {
+	return &invoker{Route: r, condition: c, success: int(r.Policy.Effective.GetResponse().GetStatus())}
+}
 
-			if !r.ServerStream {
-				x.message.success, x.message.rec = success, reqinfo.From(x.Context)
-				x.message.Writer = response.New(w, req, &x.message)
-				x.w = &x.message
-			}
+// ServeHTTP implements http.Handler.
+func (i *invoker) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	x := &exchange{Context: req.Context(), route: i.Route, request: req, w: w, condition: i.condition}
+	defer x.release()
 
-			if r.ClientStream {
-				x.Context, x.cancel = context.WithCancel(x.Context)
-				defer x.cancel()
-			}
-
-			handed := req.WithContext(x)
-			// Not nil, so that it is not parsed.
-			handed.Form, handed.PostForm = noValues, noValues
-
-			if r.defaultTranslation {
-				// Generated code would convert them to metadata, which package upstream would replace.
-				handed.Header, handed.Host, handed.RemoteAddr = noHeader, "", ""
-			}
-
-			switch x.customMarshaler = !r.readsJSON(req); {
-			case x.customMarshaler && r.needsCodec():
-				// An embedding program's marshaler would read it, but cannot here.
-				handleError(req.Context(), nil, nil, x.w, req, r.unsupported(req))
-				return
-			case x.customMarshaler && r.ClientStream:
-			case x.customMarshaler:
-				x.customBody = &unreadBody{ReadCloser: req.Body}
-				handed.Body = x.customBody
-			case r.ClientStream:
-				handed.Body = newMessages(x)
-			default:
-				handed.Body = http.NoBody
-			}
-
-			next.ServeHTTP(x.w, handed)
-		})
+	if !i.ServerStream {
+		x.message.success, x.message.rec = i.success, reqinfo.From(x.Context)
+		x.message.Writer = response.New(w, req, &x.message)
+		x.w = &x.message
 	}
+
+	if i.ClientStream {
+		x.Context, x.cancel = context.WithCancel(x.Context)
+		defer x.cancel()
+	}
+
+	if err := x.hand(); err != nil {
+		handleError(req.Context(), nil, nil, x.w, req, err)
+		return
+	}
+
+	i.handler(x.w, &x.handed, i.binding.Path(pathParams(req)))
+}
+
+// hand makes the request for the handler.
+func (x *exchange) hand() error {
+	// The copy on the heap is this one alone.
+	x.handed = *x.request.WithContext(x)
+	// Not nil, so that it is not parsed.
+	x.handed.Form, x.handed.PostForm = noValues, noValues
+
+	if x.route.defaultTranslation {
+		// Generated code would convert them to metadata, which package upstream would replace.
+		x.handed.Header, x.handed.Host, x.handed.RemoteAddr = noHeader, "", ""
+	}
+
+	switch x.customMarshaler = !x.route.readsJSON(x.request); {
+	case x.customMarshaler && x.route.needsCodec():
+		// An embedding program's marshaler would read it, but cannot here.
+		return x.route.unsupported(x.request)
+	case x.customMarshaler && x.route.ClientStream:
+	case x.customMarshaler:
+		x.customBody = &unreadBody{ReadCloser: x.request.Body}
+		x.handed.Body = x.customBody
+	case x.route.ClientStream:
+		x.handed.Body = newMessages(x)
+	default:
+		x.handed.Body = http.NoBody
+	}
+
+	return nil
 }
 
 // unreadBody is a body for an embedding program's marshaler. It finds out whether generated code calls the marshaler, or only
@@ -212,12 +228,15 @@ func (x *exchange) bindBody(message proto.Message) error {
 		return err
 	}
 
-	if x.route.binding.IsFile() {
+	switch {
+	case x.route.binding.IsFile():
 		x.route.binding.SetFile(message.ProtoReflect(), x.request.Header.Get("Content-Type"), body)
 		return nil
+	case len(body) == 0:
+		return nil
+	default:
+		return x.decode(body, message)
 	}
-
-	return x.decode(body, message)
 }
 
 // decode reads a JSON document, the body or one of many in it, into the message, within the memory limit of the request.

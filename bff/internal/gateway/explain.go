@@ -50,14 +50,11 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 	for i := range g.routes {
 		route := &g.routes[i]
 		// The request is matched and decoded as usual, without the layers between.
-		handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			route.handler(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), handlerParams(req))
-		})
-		guarded := recordRoute(route, body(route)(invoke(route, nil)(handler)))
+		guarded := recordRoute(route, body(route)(invoke(route, nil)))
 		router.add(route, func(w http.ResponseWriter, req *http.Request, params map[string]string) {
 			e.Route, e.Variables = route, map[string]string{}
 			maps.Copy(e.Variables, params)
-			guarded(w, req, params)
+			guarded(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), params)
 		})
 	}
 

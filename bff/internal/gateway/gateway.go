@@ -181,10 +181,7 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 
 // responding returns the layers from the cache on.
 func (r *Route) responding(config Config) http.Handler {
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		r.handler(w, req, handlerParams(req))
-	}))
-	handler = invoke(r, r.requestCondition(config))(handler)
+	handler := http.Handler(invoke(r, r.requestCondition(config)))
 
 	if r.ServerStream {
 		handler = stream.Respond(r.streamed(config))(handler)
