@@ -27,6 +27,10 @@ type Writer struct {
 
 	hooks [maxHooks]hooked
 	count int
+	// wrap is for ResponseWriter, before a write that may wait for the client. Nil: there is none, or it was called.
+	wrap Wrapper
+	// wrapped is the request for wrap.
+	wrapped *http.Request
 
 	status, size int
 	flushed      bool
@@ -57,6 +61,23 @@ type Hooked interface {
 	Flushed() bool
 
 	add(r *http.Request, hook Hook) bool
+	wrapLater(r *http.Request, wrap Wrapper) bool
+}
+
+// Wrapper returns a writer around next, which is that of the response to r.
+type Wrapper func(next http.ResponseWriter, r *http.Request) http.ResponseWriter
+
+// Lazily returns a writer that puts another one around what it writes to, when a write may wait for the client (see Unblocking). Most
+// responses never need that. It is w itself if that is a Writer, or one around it.
+func Lazily(w http.ResponseWriter, r *http.Request, wrap Wrapper) http.ResponseWriter {
+	if known, ok := w.(Hooked); ok && known.wrapLater(r, wrap) {
+		return known
+	}
+
+	around := New(w, r, nil)
+	around.wrapLater(r, wrap)
+
+	return &around
 }
 
 // With returns a writer that calls the hook, before those that were added earlier: w itself if it is a Writer, or one around it.
@@ -80,6 +101,23 @@ func (w *Writer) add(r *http.Request, hook Hook) bool {
 	w.count++
 
 	return true
+}
+
+func (w *Writer) wrapLater(r *http.Request, wrap Wrapper) bool {
+	if w.wrap != nil {
+		return false
+	}
+
+	w.wrap, w.wrapped = wrap, r
+
+	return true
+}
+
+// expect prepares for writing so many bytes.
+func (w *Writer) expect(size int) {
+	if w.wrap != nil && size > Unblocking {
+		w.ResponseWriter, w.wrap = w.wrap(w.ResponseWriter, w.wrapped), nil
+	}
 }
 
 // Status is the status of the final response. Zero: it has not begun.
@@ -119,6 +157,7 @@ func (w *Writer) begin(status int) {
 // Write implements http.ResponseWriter.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
+	w.expect(len(p))
 
 	n, err := w.ResponseWriter.Write(p)
 	w.size += n
@@ -177,6 +216,12 @@ func Hold(w http.ResponseWriter, size int) (release func()) {
 	}
 
 	return func() {}
+}
+
+// Hold is for the function Hold.
+func (w *Writer) Hold(size int) (release func()) {
+	w.expect(size)
+	return Hold(w.ResponseWriter, size)
 }
 
 // NotModified reports whether the client has the response with the entity tag in its header (RFC 9110, section 13.1.2).

@@ -279,3 +279,25 @@ func TestWithTakesTheWriterThatIsThere(t *testing.T) {
 		t.Errorf("%v; size %d, status %d", err, outer.Size(), outer.Status())
 	}
 }
+
+func TestLazilyWrapsForLargeWritesAlone(t *testing.T) {
+	t.Parallel()
+
+	for size, want := range map[int]int{response.Unblocking: 0, response.Unblocking + 1: 1} {
+		wrapped := 0
+		w := response.Lazily(httptest.NewRecorder(), nil, func(next http.ResponseWriter, _ *http.Request) http.ResponseWriter {
+			wrapped++
+			return next
+		})
+
+		for range 2 {
+			if _, err := w.Write(make([]byte, size)); err != nil {
+				t.Error(err)
+			}
+		}
+
+		if wrapped != want {
+			t.Errorf("%d bytes: wrapped %d times", size, wrapped)
+		}
+	}
+}

@@ -69,15 +69,20 @@ func (b *Responses) CutOff() int64 { return b.cutOff.Load() }
 
 // Handler counts what next writes. It belongs where responses are logged.
 func (b *Responses) Handler(next http.Handler) http.Handler {
+	var count response.Wrapper = b.count
+
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		counted := &responseWriter{Writer: response.New(w, r, nil), request: r, responses: b}
-		next.ServeHTTP(counted, r)
-		counted.Finish()
+		next.ServeHTTP(response.Lazily(w, r, count), r)
 	})
 }
 
+// count returns a writer that counts what waits for the client.
+func (b *Responses) count(next http.ResponseWriter, r *http.Request) http.ResponseWriter {
+	return &responseWriter{ResponseWriter: next, request: r, responses: b}
+}
+
 type responseWriter struct {
-	response.Writer
+	http.ResponseWriter
 
 	request   *http.Request
 	responses *Responses
@@ -101,12 +106,12 @@ type responseWriter struct {
 func (w *responseWriter) Write(p []byte) (n int, err error) {
 	size := max(len(p), w.held)
 	if size <= response.Unblocking {
-		return w.Writer.Write(p)
+		return w.ResponseWriter.Write(p)
 	}
 
 	err = w.waiting(size, func() error {
 		for n < len(p) {
-			wrote, err := w.Writer.Write(p[n:min(len(p), n+pieceSize)])
+			wrote, err := w.ResponseWriter.Write(p[n:min(len(p), n+pieceSize)])
 			n += wrote
 
 			if err != nil {
@@ -123,15 +128,19 @@ func (w *responseWriter) Write(p []byte) (n int, err error) {
 }
 
 func (w *responseWriter) FlushError() error {
+	flush := http.NewResponseController(w.ResponseWriter).Flush
 	if w.held <= response.Unblocking {
-		return w.Writer.FlushError()
+		return flush()
 	}
 
-	return w.waiting(w.held, w.Writer.FlushError)
+	return w.waiting(w.held, flush)
 }
 
 // Flush implements http.Flusher, which has no way to return an error.
 func (w *responseWriter) Flush() { _ = w.FlushError() }
+
+// Unwrap is for http.ResponseController.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // Hold sets how many bytes the response takes (see response.Hold).
 func (w *responseWriter) Hold(size int) (release func()) {
