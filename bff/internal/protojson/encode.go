@@ -9,7 +9,7 @@ import (
 )
 
 // encoder writes one message as JSON straight from its protobuf encoding, in one pass, since that mostly has the order of JSON.
-// Where it does not, its records are sorted first; where records must be merged, which encoders do not write, proto.Unmarshal and
+// Where it does not, its records are sorted, and it is written again; where records must be merged, which encoders do not write, proto.Unmarshal and
 // proto.Marshal do it.
 type encoder struct {
 	tables *tables
@@ -21,6 +21,8 @@ type encoder struct {
 	depth   int
 	// partial reports whether required fields may be missing.
 	partial bool
+	// unordered reports that a message could not be written in its own order. The order of all others is looked at first.
+	unordered bool
 	// protoPaths reports whether paths that JSON cannot hold are written as they are.
 	protoPaths bool
 }
@@ -81,6 +83,7 @@ var (
 	errMalformed = errors.New("the encoding is not valid")
 	errDepth     = errors.New("messages are nested too deep")
 	errRequired  = errors.New("a required field is missing")
+	errOrder     = errors.New("the fields are not in order")
 	errUTF8      = errors.New("a string is not valid UTF-8")
 )
 
@@ -104,42 +107,83 @@ func (e *encoder) message(out []byte, m *message, wire []byte, of *selection) ([
 	return out, err
 }
 
-// members writes the fields of a message after the opening brace, or after other members.
+// members writes the fields of a message after the opening brace, or after other members. Most messages are in the order of JSON, and
+// are written without looking at their order first. An error may be about a value that another one replaces.
 func (e *encoder) members(out []byte, m *message, wire []byte, of *selection) ([]byte, error) {
-	mark := len(e.records)
+	depth, records, entries := e.depth, len(e.records), len(e.entries)
 
-	in, err := e.arrange(m, wire, of)
-	if err != nil {
-		return out, err
+	if of == nil && !e.unordered && depth <= maxUnlooked {
+		if written, err := e.fields(out, m, &source{wire: wire}); err == nil {
+			return written, nil
+		}
+
+		e.unordered, e.depth, e.records, e.entries = true, depth, e.records[:records], e.entries[:entries]
 	}
 
-	next := 0
+	in, err := e.arrange(m, wire, of)
+	if err == nil {
+		out, err = e.fields(out, m, &in)
+		e.records = e.records[:records]
+	}
+
+	return out, err
+}
+
+// maxUnlooked is how deep the messages are whose order is not looked at first. It bounds how often those in them may be written again.
+const maxUnlooked = 8
+
+// fields writes fields that are in order, or returns errOrder.
+func (e *encoder) fields(out []byte, m *message, in *source) ([]byte, error) {
+	var (
+		oneofs set
+		// next is the index after that of the last field, unset the first one that appendUnset has not looked at.
+		next, unset, required int
+	)
+
 	for f, tag := in.next(m); f != nil; f, tag = in.next(m) {
+		if f.index < next || f.oneof > 0 && !oneofs.add(f.oneof) {
+			return out, errOrder
+		}
+
+		if next = f.index + 1; f.required {
+			required++
+		}
+
 		if m.unset != nil {
-			out = m.appendUnset(out, next, f.index, of)
-			next = f.index
+			out = m.appendUnset(out, unset, f.index, in.of)
+			unset = f.index
 		}
 
 		written := len(out)
 		out = appendMember(out, f.before)
 
-		var set bool
-		if out, set, err = e.field(out, f, tag, &in, of.field(f.index)); err != nil {
+		var (
+			set bool
+			err error
+		)
+
+		if out, set, err = e.field(out, f, tag, in, in.of.field(f.index)); err != nil {
 			return out, err
 		}
 
 		if set {
-			next = f.index + 1
+			unset = f.index + 1
 		} else {
 			out = out[:written]
 		}
 	}
 
-	if m.unset != nil {
-		out = m.appendUnset(out, next, len(m.fields), of)
+	if in.more() {
+		return out, errMalformed
 	}
 
-	e.records = e.records[:mark]
+	if required < m.required && !e.partial && in.of == nil {
+		return out, errRequired
+	}
+
+	if m.unset != nil {
+		out = m.appendUnset(out, unset, len(m.fields), in.of)
+	}
 
 	return out, nil
 }

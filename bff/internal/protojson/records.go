@@ -62,24 +62,32 @@ func (in *source) again(f *field, number uint64) (tag uint64, ok bool) {
 	return tag, true
 }
 
-// next reads the tag of the next known field; nil if there is none. The encoding has been scanned.
+// next reads the tag of the next known field; nil if there is none, or if what follows is not valid, which arrange has found.
 func (in *source) next(m *message) (f *field, tag uint64) {
 	for in.more() {
 		tag, n := varint(in.wire)
-		if i := m.find(tag); i >= 0 && in.of.has(i) {
+		if n < 0 {
+			break
+		}
+
+		if i := m.find(tag); i >= 0 && (in.of == nil || in.of.has(i)) {
 			in.wire = in.wire[n:]
 			return &m.fields[i], tag
 		}
 
-		in.wire = in.wire[n+valueSize(tag, in.wire[n:]):]
+		size := valueSize(tag, in.wire[n:])
+		if size < 0 {
+			break
+		}
+
+		in.wire = in.wire[n+size:]
 	}
 
 	return nil, 0
 }
 
-// arrange makes a message readable in the order of JSON, with the records of each field together. It checks all but the contents of
-// fields, and whether required ones are set unless only some fields are selected. When the message has been read, the caller
-// removes what is left on the stack of records.
+// arrange makes a message readable in the order of JSON, with the records of each field together. When the message has been read,
+// the caller removes what is left on the stack of records.
 func (e *encoder) arrange(m *message, wire []byte, of *selection) (source, error) {
 	found, err := e.scan(m, wire, of)
 	if err == nil && found == needsMerge {
@@ -116,10 +124,6 @@ func (e *encoder) scan(m *message, wire []byte, of *selection) (order, error) {
 		wire = rest
 	}
 
-	if seen.required < m.required && !e.partial && of == nil && seen.order != needsMerge {
-		return seen.order, errRequired
-	}
-
 	return seen.order, nil
 }
 
@@ -129,7 +133,6 @@ type fieldsSeen struct {
 	set set
 	// last is the index of the last known field, before that of the last record; -1 for an unknown one.
 	last, before int
-	required     int
 	order        order
 }
 
@@ -147,10 +150,6 @@ func (seen *fieldsSeen) add(m *message, i int) {
 		seen.order = needsMerge
 	case (i < seen.last || again && i != seen.before) && seen.order == inOrder:
 		seen.order = shuffled
-	}
-
-	if f.required {
-		seen.required++
 	}
 
 	seen.last, seen.before = i, i

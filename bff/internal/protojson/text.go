@@ -25,7 +25,7 @@ var plain = func() (table [256]bool) {
 func appendString(out, text []byte) ([]byte, error) {
 	out = append(out, '"')
 
-	i := 0
+	i := plainLength(text)
 	for i < len(text) && plain[text[i]] {
 		i++
 	}

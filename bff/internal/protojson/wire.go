@@ -76,11 +76,11 @@ func (w *wire) fill(m protoreflect.Message, start int) *Error {
 
 // varint reads a varint. Its length is negative if there is none.
 func varint(wire []byte) (uint64, int) {
-	if len(wire) > 0 && wire[0] < 0x80 {
-		return uint64(wire[0]), 1
+	if len(wire) == 0 || wire[0] >= 0x80 {
+		return protowire.ConsumeVarint(wire)
 	}
 
-	return protowire.ConsumeVarint(wire)
+	return uint64(wire[0]), 1
 }
 
 // splitRecord splits off the first record of a message that is not empty.
