@@ -10,8 +10,8 @@ import (
 // writeGrace is how long after the deadline a response may still be written.
 const writeGrace = 5 * time.Second
 
-// WriteTimeout is that of a server (http.Server) whose requests may take so long. With it, Deadlines need not set the end of
-// writing for each request, which costs more. Zero: no bound.
+// WriteTimeout is that of a server (http.Server) whose requests may take so long. With it, Begin need not set the end of writing
+// for each request, which costs more. Zero: no bound.
 func WriteTimeout(request time.Duration) time.Duration {
 	if request == 0 {
 		return 0
@@ -20,25 +20,16 @@ func WriteTimeout(request time.Duration) time.Duration {
 	return request + writeGrace
 }
 
-// Deadlines bounds how long a client may take to send its request and to read the response, from the request's arrival. Without it
-// a client that was refused could hold its connection, and with that a graceful stop, by never sending the body that it declared.
+// limitConnection bounds how long a client may take to send its request and to read the response, from the request's arrival. Without
+// it a client that was refused could hold its connection, and with that a graceful stop, by never sending the body that it declared.
 // The matched route sets its own. Zero: no bound.
-func Deadlines(timeout time.Duration) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		if timeout == 0 {
-			return next
-		}
-
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			limitConnection(w, r, timeout)
-			next.ServeHTTP(w, r)
-		})
+//
+// It is a function of its own because in one that is inlined, the controller would be allocated.
+func limitConnection(w http.ResponseWriter, r *http.Request, rec *reqinfo.Record, timeout time.Duration) {
+	if timeout == 0 {
+		return
 	}
-}
 
-// limitConnection is a function of its own because in one that is inlined, the controller would be allocated.
-func limitConnection(w http.ResponseWriter, r *http.Request, timeout time.Duration) {
-	rec := reqinfo.From(r.Context())
 	end := rec.Start.Add(timeout)
 	rec.WriteBy = end.Add(writeGrace)
 

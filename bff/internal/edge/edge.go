@@ -51,9 +51,9 @@ type Deps struct {
 //	Linger         reads on after an early response, over HTTP/2
 //	Overload       refuses requests while the gateway is overloaded
 //	Problems       the gateway's settings for problems
-//	Begin          the record: id, client address, limit of the body; the writer, with headers for browsers; a panic is a 500
+//	Begin          the record: id, client address, limit of the body; the writer, with headers for browsers; until when the
+//	               connection may be slow, for which the route may have another limit; a panic is a 500
 //	AccessLog      one line and one sample per request
-//	Deadlines      until when the connection may be slow; the route may have another
 //	Connections    refuses those that abort their requests; tells clients when to close theirs
 //	Responses      aborts the responses of the slowest clients, when too much is buffered
 //	CORS           off unless origins are configured; handles preflights
@@ -80,7 +80,6 @@ func Wrap(cfg config.Config, deps Deps, next http.Handler) http.Handler {
 		deps.Problems,
 		Begin(cfg, deps.Logger),
 		AccessLog(cfg.Log, deps.Logger, deps.Metrics),
-		Deadlines(cfg.Server.RequestTimeout),
 		deps.Connections,
 		deps.Responses,
 		cors,
