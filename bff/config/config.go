@@ -206,19 +206,6 @@ type Overload struct {
 	MaxBufferedResponseBytes int64 `default:"268435456" env:"MAX_BUFFERED_RESPONSE_BYTES" yaml:"max_buffered_response_bytes"`
 }
 
-// Redis is a server, its primary if it is replicated; no cluster.
-type Redis struct {
-	// URL is redis://user:password@host:port/database, or rediss:// for TLS. Empty: there is none.
-	URL string `env:"URL" yaml:"url"`
-	// Timeout bounds each use. Default 100ms.
-	Timeout time.Duration `default:"100ms" env:"TIMEOUT" yaml:"timeout"`
-	// Prefix is put before all keys. Default "portico:".
-	Prefix string `default:"portico:" env:"PREFIX" yaml:"prefix" zero:"none"`
-}
-
-// On reports whether there is one.
-func (r Redis) On() bool { return r.URL != "" }
-
 // Policy changes the policies of some methods.
 type Policy struct {
 	// Selector is a method ("order.v1.OrderService.GetOrder") or, with "*" as its last part, all methods of a service or a package

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"reflect"
 	"slices"
 	"time"
@@ -108,14 +107,4 @@ func (v *validation) policies(policies []Policy) {
 		v.check(p.Selector != "", path+".selector", "is needed")
 		v.check(len(p.Set) > 0, path+".set", "is needed: without it the policy changes nothing")
 	}
-}
-
-func (v *validation) redis(r Redis) {
-	if !r.On() {
-		return
-	}
-
-	u, err := url.Parse(r.URL)
-	v.check(err == nil && slices.Contains([]string{"redis", "rediss"}, u.Scheme) && u.Host != "",
-		"redis.url", "is not redis://host:port or rediss://host:port")
 }

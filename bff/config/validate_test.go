@@ -44,7 +44,7 @@ func TestDefaults(t *testing.T) {
 		Overload: config.Overload{
 			TargetDelay: 5 * time.Millisecond, MaxInFlight: 1000 * runtime.GOMAXPROCS(0), MaxStreams: 10_000, MaxBufferedResponseBytes: 256 << 20,
 		},
-		Redis: config.Redis{Timeout: 100 * time.Millisecond, Prefix: "portico:"},
+		Redis: config.Redis{Mode: "single", Timeout: 100 * time.Millisecond, Prefix: "portico:"},
 		Query: config.Query{Ignored: []string{"utm_*"}},
 		Limits: config.Limits{
 			MaxBodyBytes: 1 << 20, MaxDecompressionRatio: 100, Client: config.Rate{Requests: 1000, Per: time.Second, Burst: 2000},

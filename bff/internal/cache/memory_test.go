@@ -41,13 +41,13 @@ func TestLargeAnswersAreNotKept(t *testing.T) {
 	const maxBytes = 1 << 20
 
 	u := cachetest.User{TB: t, Store: memory(t, maxBytes)}
-	u.Puts("fits", cachetest.Entry(strings.Repeat("a", maxBytes/16-2000)), u.Now(), time.Hour, true)
-	u.Puts("large", cachetest.Entry(strings.Repeat("a", maxBytes/16)), u.Now(), time.Hour, false)
+	u.Puts("fits", cachetest.Entry(strings.Repeat("a", maxBytes/16-2000)), u.Now("fits"), time.Hour, true)
+	u.Puts("large", cachetest.Entry(strings.Repeat("a", maxBytes/16)), u.Now("large"), time.Hour, false)
 	u.Finds("large", "")
 
 	u.Store = memory(t, 1<<30)
-	u.Puts("fits", cachetest.Entry(strings.Repeat("a", 1<<20-2000)), u.Now(), time.Hour, true)
-	u.Puts("large", cachetest.Entry(strings.Repeat("a", 1<<20)), u.Now(), time.Hour, false)
+	u.Puts("fits", cachetest.Entry(strings.Repeat("a", 1<<20-2000)), u.Now("fits"), time.Hour, true)
+	u.Puts("large", cachetest.Entry(strings.Repeat("a", 1<<20)), u.Now("large"), time.Hour, false)
 }
 
 // What a Memory forgets about tags makes answers obsolete, never the other way round.
@@ -55,7 +55,7 @@ func TestForgottenTagsMakeAnswersObsolete(t *testing.T) {
 	t.Parallel()
 
 	u := cachetest.User{TB: t, Store: memory(t, 64<<10)}
-	begun := u.Now()
+	begun := u.Now("k")
 	u.Puts("untagged", cachetest.Entry("1"), begun, time.Hour, true)
 	u.Puts("tagged", cachetest.Entry("2", "quiet"), begun, time.Hour, true)
 	u.Invalidates("t")
@@ -69,7 +69,7 @@ func TestForgottenTagsMakeAnswersObsolete(t *testing.T) {
 	u.Finds("untagged", "1")
 	u.Finds("tagged", "")
 
-	u.Puts("new", cachetest.Entry("4", "t"), u.Now(), time.Hour, true)
+	u.Puts("new", cachetest.Entry("4", "t"), u.Now("new"), time.Hour, true)
 	u.Invalidates("other")
 	u.Finds("new", "4")
 }

@@ -16,8 +16,8 @@ type Store interface {
 	// Lookup returns the current time and, if there is one, the entry of the key, unless one of its tags was invalidated after its
 	// fetch began.
 	Lookup(ctx context.Context, key Key) (Found, error)
-	// Put stores an entry, which must not be changed any more, for the time of life. began is when its fetch began. It is not
-	// stored, which is no error, if one of its tags was invalidated since, or if there is no room.
+	// Put stores an entry, which must not be changed any more, for the time of life. began is when its fetch began, as of a Lookup
+	// of the key. It is not stored, which is no error, if one of its tags was invalidated since, or if there is no room.
 	Put(ctx context.Context, key Key, entry *Entry, began Mark, life time.Duration) (stored bool, err error)
 	// Changed reports whether one of the tags was invalidated since then; without tags, whether any was.
 	Changed(ctx context.Context, tags []string, since Mark) (bool, error)
@@ -29,8 +29,10 @@ type Store interface {
 // Key identifies a request, as a hash of all that its response may depend on.
 type Key [sha256.Size]byte
 
-// Mark is a time of a store. It has no meaning to another one.
+// Mark is a time of a store, for the key that it was looked up with. It has no meaning to another store.
 type Mark struct {
+	// Part is the part of the store that the key is in, if the parts have counts of their own.
+	Part int
 	// Count is how many invalidations there were before it.
 	Count int64
 	// Time is by the store's clock.

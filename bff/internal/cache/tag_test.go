@@ -387,7 +387,7 @@ func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func BenchmarkMemoryLookup(b *testing.B) {
 	u := cachetest.User{TB: b, Store: memory(b, 64<<20)}
-	u.Puts("k", cachetest.Entry("body", "t"), u.Now(), time.Hour, true)
+	u.Puts("k", cachetest.Entry("body", "t"), u.Now("k"), time.Hour, true)
 	u.Invalidates("other")
 
 	key := cachetest.Key("k")

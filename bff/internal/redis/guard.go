@@ -3,8 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/url"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -37,17 +35,32 @@ type guard struct {
 	breaker  *gobreaker.TwoStepCircuitBreaker[struct{}]
 	health   *health
 	observer Observer
-	// probe comes before the command that a half-open breaker lets through, which may be one that says little about the others.
-	probe func(context.Context) error
+	// probe comes before the command that a half-open breaker lets through, which may be one that says little about the others. In
+	// a Cluster it is for the node that has the key.
+	probe func(ctx context.Context, key string) error
+	// cluster is nil if Redis is not a Cluster.
+	cluster *goredis.ClusterClient
+	// idle returns how many connections wait for commands.
+	idle func() int
 }
 
-func newGuard(timeout, openFor time.Duration, observer Observer) *guard {
-	g := &guard{timeout: timeout, health: newHealth(observer.Logger, openFor), observer: observer}
+func newGuard(client *Client, timeout time.Duration, observer Observer) *guard {
+	g := &guard{timeout: timeout, health: newHealth(observer.Logger, client.openFor), observer: observer}
+	g.cluster, _ = client.UniversalClient.(*goredis.ClusterClient)
+	g.probe = newProbe(client)
+	g.idle = func() int { return int(client.PoolStats().IdleConns) }
+
+	// One of the nodes of a Cluster must not take the others with it.
+	inRow := uint32(maxInRow)
+	if g.cluster != nil {
+		inRow = minCounted
+	}
+
 	g.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Name: "redis", MaxRequests: 1, Interval: window, BucketPeriod: window / windowBuckets, Timeout: openFor,
+		Name: "redis", MaxRequests: 1, Interval: window, BucketPeriod: window / windowBuckets, Timeout: client.openFor,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			counted := c.TotalSuccesses + c.TotalFailures
-			return c.ConsecutiveFailures >= maxInRow ||
+			return c.ConsecutiveFailures >= inRow ||
 				counted >= minCounted && float64(c.TotalFailures) >= failureRatio*float64(counted)
 		},
 		IsExcluded:    func(err error) bool { return errors.Is(err, errNotCounted) },
@@ -70,7 +83,12 @@ func (g *guard) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 			return err
 		}
 
-		return g.call(ctx, func(ctx context.Context) error { return next(ctx, cmd) })
+		sent := cmd
+		if g.cluster != nil {
+			sent = once{cmd}
+		}
+
+		return g.call(ctx, firstKey(cmd), func(ctx context.Context) error { return g.writable(func() error { return next(ctx, sent) }) })
 	}
 }
 
@@ -79,17 +97,32 @@ func (g *guard) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.Pr
 	return func(ctx context.Context, cmds []goredis.Cmder) error {
 		if h := handshakeOf(ctx); h != nil {
 			err := next(ctx, cmds)
-			h.failed = h.failed || err != nil
+			if err != nil {
+				h.failed.Store(true)
+			}
 
 			return err
 		}
 
-		err := g.call(ctx, func(ctx context.Context) error { return next(ctx, cmds) })
-		if errors.Is(err, ErrUnavailable) {
-			for _, cmd := range cmds {
-				if cmd.Err() == nil {
-					cmd.SetErr(err)
-				}
+		sent, tried := cmds, false
+		if g.cluster != nil {
+			sent = onceEach(cmds)
+		}
+
+		err := g.call(ctx, firstKey(cmds[0]), func(ctx context.Context) error {
+			tried = true
+			return next(ctx, sent)
+		})
+
+		// In a Cluster some commands may have succeeded.
+		for _, cmd := range cmds {
+			reason, outage := reasonOf(cmd.Err())
+
+			switch {
+			case !tried:
+				cmd.SetErr(err)
+			case outage:
+				cmd.SetErr(&outageError{reason, cmd.Err()})
 			}
 		}
 
@@ -97,11 +130,28 @@ func (g *guard) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.Pr
 	}
 }
 
-// call runs a command, with those of the handshake of its connection and, if it has one, its probe.
-func (g *guard) call(ctx context.Context, next func(context.Context) error) error {
+// writable calls next again while Redis replies that it is a replica and there may be connections from when it was not: each that
+// gets the reply is closed, and a new one is to the primary.
+func (g *guard) writable(next func() error) error {
+	err := next()
+	if g.cluster != nil || !isReadOnly(err) {
+		return err
+	}
+
+	for range g.idle() + 1 {
+		if err = next(); !isReadOnly(err) {
+			break
+		}
+	}
+
+	return err
+}
+
+// call runs a command, with those of the handshake of its connection and, if it has one, its probe. key is the first of the command.
+func (g *guard) call(ctx context.Context, key string, next func(context.Context) error) error {
 	done, err := g.breaker.Allow()
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return &outageError{ReasonRefused, err}
 	}
 
 	bounded, cancel := context.WithTimeout(ctx, g.timeout)
@@ -117,11 +167,11 @@ func (g *guard) call(ctx context.Context, next func(context.Context) error) erro
 		}
 	}()
 
-	err = g.attempt(bounded, next)
+	err = g.attempt(bounded, key, next)
 	finished = true
 
 	reason, outage := reasonOf(err)
-	if reason == ReasonError && shake.failed {
+	if reason == ReasonError && shake.failed.Load() {
 		reason, outage = ReasonHandshake, true
 	}
 
@@ -132,7 +182,7 @@ func (g *guard) call(ctx context.Context, next func(context.Context) error) erro
 	case reason == ReasonUnreachable &&
 		(ctx.Err() != nil || errors.Is(err, goredis.ErrPoolTimeout) || errors.Is(err, goredis.ErrPoolExhausted)):
 		done(errNotCounted)
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return &outageError{reason, err}
 	}
 
 	g.observer.Failure(reason)
@@ -145,18 +195,27 @@ func (g *guard) call(ctx context.Context, next func(context.Context) error) erro
 	}
 
 	done(err)
+	g.failed(ctx, reason, err)
+
+	return &outageError{reason, err}
+}
+
+// failed is called after a command for which Redis was not available.
+func (g *guard) failed(ctx context.Context, reason string, err error) {
+	// Another node may have the slots now, and this one does not say so.
+	if g.cluster != nil {
+		g.cluster.ReloadState(ctx)
+	}
 
 	// A single command without a reply is not worth a line.
 	if reason != ReasonUnreachable || g.breaker.State() == StateOpen {
 		g.health.failure(reason, err)
 	}
-
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-func (g *guard) attempt(ctx context.Context, next func(context.Context) error) error {
+func (g *guard) attempt(ctx context.Context, key string, next func(context.Context) error) error {
 	if g.breaker.State() == StateHalfOpen {
-		if err := g.probe(ctx); err != nil {
+		if err := g.probe(ctx, key); err != nil {
 			return err
 		}
 	}
@@ -167,12 +226,3 @@ func (g *guard) attempt(ctx context.Context, next func(context.Context) error) e
 // errNotCounted is for calls whose end says nothing about Redis, because the caller gave up or all connections stayed busy. The
 // commands that keep them busy are counted.
 var errNotCounted = errors.New("not counted for redis")
-
-// redacted removes the URL, which may have a password, from the error of its parsing.
-func redacted(err error) error {
-	if parse, ok := errors.AsType[*url.Error](err); ok {
-		return parse.Err
-	}
-
-	return err
-}

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"strings"
@@ -99,11 +100,19 @@ func (h *health) success() (settled bool) {
 }
 
 // newProbe returns a function that checks whether Redis works for the stores: with a script that writes, as theirs do. Reading
-// works in many states in which writing does not. It leaves nothing behind.
-func newProbe(client goredis.UniversalClient, key string) func(context.Context) error {
+// works in many states in which writing does not. It leaves nothing behind. In a Cluster it writes beside the key, if there is one.
+func newProbe(client *Client) func(ctx context.Context, key string) error {
 	script := goredis.NewScript(`redis.call('SET', KEYS[1], '') redis.call('DEL', KEYS[1]) return 1`)
-	return func(ctx context.Context) error {
-		return script.Run(ctx, client, []string{key}).Err()
+	own := client.Key("probe")
+	cluster := client.IsCluster()
+
+	return func(ctx context.Context, key string) error {
+		probed := own
+		if cluster && key != "" {
+			probed = inSlotOf(own, key)
+		}
+
+		return script.Run(ctx, client.UniversalClient, []string{probed}).Err()
 	}
 }
 
@@ -121,7 +130,7 @@ func (c *Client) watch(ctx context.Context) {
 		case <-c.guard.health.troubled:
 			timer.Reset(c.openFor)
 		case <-timer.C:
-			settled := c.guard.probe(ctx) == nil && c.guard.health.success()
+			settled := c.check(ctx) == nil && c.guard.health.success()
 			if !settled {
 				timer.Reset(c.openFor)
 				continue
@@ -134,6 +143,18 @@ func (c *Client) watch(ctx context.Context) {
 	}
 }
 
+// check writes, and in a Cluster asks every primary as well.
+func (c *Client) check(ctx context.Context) error {
+	if err := c.guard.probe(ctx, ""); err != nil || !c.IsCluster() {
+		return err
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, c.guard.timeout)
+	defer cancel()
+
+	return c.eachPrimary(ctx, func(ctx context.Context, node goredis.Cmdable) error { return node.Ping(ctx).Err() })
+}
+
 // checkPolicy warns of a maxmemory-policy that evicts, unless it is the one that was found before, and returns it. Managed Redis
 // often forbid CONFIG GET, but not INFO; if that is forbidden as well, the policy is unknown, which is no outage.
 func (c *Client) checkPolicy(ctx context.Context, before string) string {
@@ -142,24 +163,43 @@ func (c *Client) checkPolicy(ctx context.Context, before string) string {
 
 	unguarded, _ := withHandshake(ctx)
 
-	info, err := c.Info(unguarded, "memory").Result()
-	if err != nil {
+	var (
+		mu    sync.Mutex
+		found string
+	)
+
+	err := c.eachPrimary(unguarded, func(ctx context.Context, server goredis.Cmdable) error {
+		info, err := server.Info(ctx, "memory").Result()
+
+		mu.Lock()
+		defer mu.Unlock()
+
+		// One that evicts is enough.
+		if policy := policyOf(info); found == "" || found == safePolicy {
+			found = cmp.Or(policy, found)
+		}
+
+		return err //nolint:wrapcheck // It is not told.
+	})
+	if err != nil || found == "" {
 		return before
 	}
 
-	for line := range strings.Lines(info) {
-		policy, found := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:")
-		if !found {
-			continue
-		}
-
-		if policy != safePolicy && policy != before {
-			c.guard.health.logger.Warn("redis may evict what must be kept, such as idempotency keys: set its maxmemory-policy to "+
-				safePolicy, "maxmemory_policy", policy)
-		}
-
-		return policy
+	if found != safePolicy && found != before {
+		c.guard.health.logger.Warn("redis may evict what must be kept, such as idempotency keys: set its maxmemory-policy to "+
+			safePolicy, "maxmemory_policy", found)
 	}
 
-	return before
+	return found
+}
+
+// policyOf finds the maxmemory-policy in what INFO replied.
+func policyOf(info string) string {
+	for line := range strings.Lines(info) {
+		if policy, found := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:"); found {
+			return policy
+		}
+	}
+
+	return ""
 }

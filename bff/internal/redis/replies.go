@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"sync/atomic"
 
 	goredis "github.com/redis/go-redis/v9"
 )
@@ -16,6 +17,8 @@ const (
 	// ReasonHandshake is for other error replies while a connection is set up: a database that does not exist, a password that is
 	// not expected.
 	ReasonHandshake = "handshake"
+	// ReasonRefused is for commands that the open breaker did not let through. It is a reason of Observer.Command only.
+	ReasonRefused = "refused"
 	// ReasonError is for any other error reply: Redis works, but not for this command. It is no outage.
 	ReasonError = "error"
 )
@@ -27,7 +30,7 @@ func refuses(code string) bool {
 	case "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", // Who we are, and what we may.
 		"OOM", "MISCONF", "READONLY", "NOREPLICAS", // Nothing can be written.
 		"LOADING", "MASTERDOWN", "BUSY", // Not now.
-		"CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN", "CROSSSLOT", // It is a cluster.
+		"CLUSTERDOWN", "MOVED", "ASK", "CROSSSLOT", // A Cluster that has no node for the key, or that is taken for one server.
 		"EXECABORT":
 		return true
 	default:
@@ -73,8 +76,37 @@ func reasonOf(err error) (reason string, outage bool) {
 	return ReasonError, false
 }
 
-// handshake is what is known of the commands that set up the connection for a call.
-type handshake struct{ failed bool }
+// outageError is an ErrUnavailable, with its reason.
+type outageError struct {
+	reason string
+	err    error
+}
+
+// Error implements error.
+func (e *outageError) Error() string { return ErrUnavailable.Error() + ": " + e.err.Error() }
+
+// Unwrap returns ErrUnavailable and what is behind it.
+func (e *outageError) Unwrap() []error { return []error{ErrUnavailable, e.err} }
+
+// failureOf returns why a command failed, for the Observer; empty if it did not.
+func failureOf(err error) string {
+	if outage, ok := errors.AsType[*outageError](err); ok {
+		return outage.reason
+	}
+
+	reason, _ := reasonOf(err)
+
+	return reason
+}
+
+// isReadOnly reports whether it is the reply of a replica to a command that writes, or to a script that does.
+func isReadOnly(err error) bool {
+	reason, _ := reasonOf(err)
+	return reason == "readonly"
+}
+
+// handshake is what is known of the commands that set up the connections for a call.
+type handshake struct{ failed atomic.Bool }
 
 type handshakeKey struct{}
 
@@ -93,6 +125,6 @@ func handshakeOf(ctx context.Context) *handshake {
 // without, and a server that was restarted does not know the script of the probe, which is sent then.
 func (h *handshake) done(cmd goredis.Cmder, err error) {
 	if err != nil && cmd.Name() != "hello" && !goredis.HasErrorPrefix(err, "NOSCRIPT") {
-		h.failed = true
+		h.failed.Store(true)
 	}
 }

@@ -73,7 +73,7 @@ func (s *snapshot) any(tags string) bool {
 		return false
 	}
 
-	for id := range split(tags) {
+	for id := range eachID(tags) {
 		if _, there := s.tags[id]; there || s.all > 0 {
 			return true
 		}
@@ -82,7 +82,7 @@ func (s *snapshot) any(tags string) bool {
 	return false
 }
 
-func split(tags string) func(yield func(string) bool) {
+func eachID(tags string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for ; len(tags) >= idLength; tags = tags[idLength:] {
 			if !yield(tags[:idLength]) {
@@ -98,7 +98,7 @@ func (p *pendingInvalidations) add(tags string) {
 
 	p.last++
 
-	for id := range split(tags) {
+	for id := range eachID(tags) {
 		p.tags[strings.Clone(id)] = p.last
 	}
 

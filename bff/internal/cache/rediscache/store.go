@@ -5,6 +5,10 @@
 // for what a Redis with replicas loses at a failover, and for one that is restored from a snapshot: responses that were invalidated
 // after the snapshot may be served again until they expire. A Redis without persistence starts empty and returns none.
 //
+// In a Redis Cluster the keys are divided into parts, each with its own state, tags and entries, in one slot. A tag that is
+// invalidated is so in all parts. While a slot is moved to another node, responses of its parts are not cached; one that was fetched
+// while its tag was invalidated then may be stored, if the tag is moved between the two.
+//
 // Redis must run with maxmemory-policy noeviction: if it evicts a tag that was invalidated, a response whose fetch began before
 // that is stored. All keys but the state expire; while Redis is out of memory, nothing is stored, and invalidations count as not
 // delivered.
@@ -19,8 +23,6 @@ import (
 	"strings"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/redis"
 )
@@ -31,6 +33,9 @@ const (
 	// idLength is the length of the id of a tag: 16 bytes of its hash in base64url. The scripts rely on it.
 	idLength = 22
 	idBytes  = 16
+	// clusterParts is into how many parts the keys are divided in a Cluster, so that its nodes share them. An invalidation is for
+	// all of them.
+	clusterParts = 16
 	// tagMargin is how much longer a tag lives than an entry with it, and how long an invalidation is known at least. No fetch
 	// takes as long.
 	tagMargin = time.Hour
@@ -38,27 +43,52 @@ const (
 
 // Store is a cache.Store. It is safe for concurrent use and must be closed.
 type Store struct {
-	client  *redis.Client
+	client *redis.Client
+	parts  []part
+
+	lookup, put, changed, invalidate, forgetAll *redis.Script
+
+	pending *pendingInvalidations
+}
+
+// part is a store of its own, for some of the keys. What is in it is in one slot of a Cluster.
+type part struct {
 	state   string
 	entries string
 	tags    string
-
-	lookup, put, changed, invalidate, forgetAll *goredis.Script
-
-	pending *pendingInvalidations
 }
 
 // New returns a Store in the Redis of the client, which must be closed after the Store.
 func New(client *redis.Client) *Store {
 	s := &Store{
-		client: client,
-		state:  client.Key("cache:state"), entries: client.Key("cache:entry:" + version + ":"), tags: client.Key("cache:tag:"),
-		lookup: goredis.NewScript(luaLookup), put: goredis.NewScript(luaPut), changed: goredis.NewScript(luaChanged),
-		invalidate: goredis.NewScript(luaInvalidate), forgetAll: goredis.NewScript(luaForget),
+		client: client, parts: split(client),
+		lookup: redis.NewScript("cache_lookup", luaLookup), put: redis.NewScript("cache_put", luaPut),
+		changed: redis.NewScript("cache_changed", luaChanged), invalidate: redis.NewScript("cache_invalidate", luaInvalidate),
+		forgetAll: redis.NewScript("cache_forget", luaForget),
 	}
 	s.pending = newPending(s.deliver, s.forget)
 
 	return s
+}
+
+// split returns the parts: one, or those of a Cluster, which may be on different nodes.
+func split(client *redis.Client) []part {
+	if !client.IsCluster() {
+		return []part{newPart(client, "cache:")}
+	}
+
+	parts := make([]part, 0, clusterParts)
+	for i := range clusterParts {
+		parts = append(parts, newPart(client, "cache:{"+strconv.Itoa(i)+"}:"))
+	}
+
+	return parts
+}
+
+func newPart(client *redis.Client, prefix string) part {
+	return part{
+		state: client.Key(prefix + "state"), entries: client.Key(prefix + "entry:" + version + ":"), tags: client.Key(prefix + "tag:"),
+	}
 }
 
 // Close tries for up to two more seconds to deliver what Redis did not get. An error reports that something is left.
@@ -69,7 +99,10 @@ func (s *Store) Lookup(ctx context.Context, key cache.Key) (cache.Found, error) 
 	// What is delivered during the lookup may have come too late for it.
 	pending := s.pending.now()
 
-	reply, err := s.lookup.Run(ctx, s.client, []string{s.entry(key), s.state}, s.tags).StringSlice()
+	of := s.partOf(key)
+	part := s.parts[of]
+
+	reply, err := s.client.Run(ctx, s.lookup, []string{part.entry(key), part.state}, part.tags).StringSlice()
 	if err != nil {
 		return cache.Found{}, fmt.Errorf("look up a response: %w", err)
 	}
@@ -82,6 +115,8 @@ func (s *Store) Lookup(ctx context.Context, key cache.Key) (cache.Found, error) 
 	if pending.any(tags) {
 		found.Entry = nil
 	}
+
+	found.Now.Part = of
 
 	return found, nil
 }
@@ -100,7 +135,9 @@ func (s *Store) Put(
 		return false, err
 	}
 
-	stored, err := s.put.Run(ctx, s.client, []string{s.entry(key), s.state}, s.tags, tags, began.Count, began.Time,
+	part := s.parts[s.partOf(key)]
+
+	stored, err := s.client.Run(ctx, s.put, []string{part.entry(key), part.state}, part.tags, tags, began.Count, began.Time,
 		millis(life), millis(life+tagMargin), encoded).Bool()
 	if err != nil {
 		return false, fmt.Errorf("store a response: %w", err)
@@ -117,7 +154,9 @@ func (s *Store) Changed(ctx context.Context, tags []string, since cache.Mark) (b
 		return true, nil
 	}
 
-	changed, err := s.changed.Run(ctx, s.client, []string{s.state}, s.tags, joined, since.Count).Bool()
+	part := s.parts[since.Part]
+
+	changed, err := s.client.Run(ctx, s.changed, []string{part.state}, part.tags, joined, since.Count).Bool()
 	if err != nil {
 		return false, fmt.Errorf("look for invalidations: %w", err)
 	}
@@ -138,7 +177,7 @@ func (s *Store) Invalidate(ctx context.Context, tags []string) error {
 }
 
 func (s *Store) deliver(ctx context.Context, tags string) error {
-	if err := s.invalidate.Run(ctx, s.client, []string{s.state}, s.tags, tags, millis(tagMargin)).Err(); err != nil {
+	if err := s.runAll(ctx, s.invalidate, tags, millis(tagMargin)); err != nil {
 		return fmt.Errorf("invalidate tags in redis: %w", err)
 	}
 
@@ -146,15 +185,38 @@ func (s *Store) deliver(ctx context.Context, tags string) error {
 }
 
 func (s *Store) forget(ctx context.Context) error {
-	if err := s.forgetAll.Run(ctx, s.client, []string{s.state}).Err(); err != nil {
+	if err := s.runAll(ctx, s.forgetAll); err != nil {
 		return fmt.Errorf("invalidate all responses in redis: %w", err)
 	}
 
 	return nil
 }
 
-func (s *Store) entry(key cache.Key) string {
-	return s.entries + base64.RawURLEncoding.EncodeToString(key[:])
+// runAll runs a script on each part, with its state and the prefix of its tags. An error means that some may not have run.
+func (s *Store) runAll(ctx context.Context, script *redis.Script, args ...any) error {
+	calls := make([]redis.Call, 0, len(s.parts))
+	for _, part := range s.parts {
+		calls = append(calls, redis.Call{Keys: []string{part.state}, Args: append([]any{part.tags}, args...)})
+	}
+
+	if len(calls) == 1 {
+		return s.client.Run(ctx, script, calls[0].Keys, calls[0].Args...).Err()
+	}
+
+	for _, reply := range s.client.RunEach(ctx, script, calls) {
+		if err := reply.Err(); err != nil {
+			return err //nolint:wrapcheck // The callers do.
+		}
+	}
+
+	return nil
+}
+
+// partOf returns the part that the key is in.
+func (s *Store) partOf(key cache.Key) int { return int(key[0]) % len(s.parts) }
+
+func (p part) entry(key cache.Key) string {
+	return p.entries + base64.RawURLEncoding.EncodeToString(key[:])
 }
 
 // ids returns the ids of the tags, concatenated.

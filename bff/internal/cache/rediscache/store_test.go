@@ -1,6 +1,7 @@
 package rediscache_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,7 +22,13 @@ const patient = 10 * time.Second
 func client(tb testing.TB, server *redistest.Server, timeout time.Duration) *redis.Client {
 	tb.Helper()
 
-	c, err := redis.Open(redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: timeout}.WithDefaults(), OpenFor: 50 * time.Millisecond}, redis.Observer{})
+	return connect(tb, config.Redis{URL: server.URL(), Timeout: timeout})
+}
+
+func connect(tb testing.TB, settings config.Redis) *redis.Client {
+	tb.Helper()
+
+	c, err := redis.Open(redis.Config{Redis: settings.WithDefaults(), OpenFor: 50 * time.Millisecond}, redis.Observer{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -53,12 +60,21 @@ func eventually(tb testing.TB, what string, is func() bool) {
 
 func TestStoreIsAStore(t *testing.T) {
 	t.Parallel()
-	cachetest.Run(t, func(tb testing.TB) (a, b cache.Store) {
-		tb.Helper()
+	redistest.EachMode(t, func(t *testing.T, settings config.Redis) {
+		t.Helper()
 
-		server := redistest.Start(tb)
+		settings.Timeout = patient
+		cachetest.Run(t, func(tb testing.TB) (a, b cache.Store) {
+			tb.Helper()
 
-		return gateway(tb, server, patient).Store, gateway(tb, server, patient).Store
+			own := settings
+			own.Prefix = rand.Text() + ":"
+
+			one, other := rediscache.New(connect(tb, own)), rediscache.New(connect(tb, own))
+			tb.Cleanup(func() { _, _ = one.Close(), other.Close() })
+
+			return one, other
+		})
 	})
 }
 
@@ -68,9 +84,9 @@ func TestEverythingInRedisEnds(t *testing.T) {
 	server := redistest.Start(t)
 	u, redis := gateway(t, server, patient), client(t, server, patient)
 
-	u.Puts("k", cachetest.Entry("1", "s", "t"), u.Now(), time.Minute, true)
-	u.Puts("l", cachetest.Entry("1", "s"), u.Now(), 5*time.Hour, true)
-	u.Puts("m", cachetest.Entry("1", "s"), u.Now(), time.Minute, true)
+	u.Puts("k", cachetest.Entry("1", "s", "t"), u.Now("k"), time.Minute, true)
+	u.Puts("l", cachetest.Entry("1", "s"), u.Now("l"), 5*time.Hour, true)
+	u.Puts("m", cachetest.Entry("1", "s"), u.Now("m"), time.Minute, true)
 	u.Invalidates("s", "u")
 
 	keys, err := redis.Keys(t.Context(), "*").Result()
@@ -111,7 +127,7 @@ func TestDroppedKeysMakeAnswersObsolete(t *testing.T) {
 
 			server := redistest.Start(t)
 			u, redis := gateway(t, server, patient), client(t, server, patient)
-			begun := u.Now()
+			begun := u.Now("k")
 
 			u.Puts("k", cachetest.Entry("1", "t"), begun, time.Hour, true)
 			u.Finds("k", "1")
@@ -121,7 +137,7 @@ func TestDroppedKeysMakeAnswersObsolete(t *testing.T) {
 			}
 
 			u.Finds("k", "")
-			u.Puts("k", cachetest.Entry("2", "t"), u.Now(), time.Hour, true)
+			u.Puts("k", cachetest.Entry("2", "t"), u.Now("k"), time.Hour, true)
 			u.Finds("k", "2")
 		})
 	}
@@ -132,7 +148,7 @@ func TestRestartedRedisDoesNotTakeWhatBeganBefore(t *testing.T) {
 
 	server := redistest.Start(t)
 	u := gateway(t, server, patient)
-	begun := u.Now()
+	begun := u.Now("k")
 	u.Invalidates("t")
 
 	server.Stop()
@@ -146,7 +162,7 @@ func TestRestartedRedisDoesNotTakeWhatBeganBefore(t *testing.T) {
 	})
 	u.Puts("k", cachetest.Entry("old", "t"), begun, time.Hour, false)
 	u.WantsChanged(begun, true, "other")
-	u.Puts("k", cachetest.Entry("new", "t"), u.Now(), time.Hour, true)
+	u.Puts("k", cachetest.Entry("new", "t"), u.Now("k"), time.Hour, true)
 	u.Finds("k", "new")
 }
 
@@ -157,7 +173,7 @@ func TestForeignValuesAreErrors(t *testing.T) {
 	u, redis := gateway(t, server, patient), client(t, server, patient)
 
 	for i, answer := range []string{"", "abc", "\x00\x00\x00\x09{}", "\x00\x00\x00\x02[]", "\x00\x00\x00\x04null"} {
-		u.Puts("k", cachetest.Entry("1"), u.Now(), time.Hour, true)
+		u.Puts("k", cachetest.Entry("1"), u.Now("another"), time.Hour, true)
 
 		for _, key := range redis.Keys(t.Context(), "portico:cache:entry:*").Val() {
 			redis.HSet(t.Context(), key, "answer", answer)
@@ -197,7 +213,7 @@ func TestInvalidationsAreDeliveredAfterAnOutage(t *testing.T) {
 			}
 
 			eventually(t, "put", func() bool { return put(a, "k", "t") && put(a, "l", "u") })
-			begun := a.Now()
+			begun := a.Now("k")
 			outage.begin(server)
 
 			if _, err := a.Lookup(t.Context(), cachetest.Key("k")); !errors.Is(err, redis.ErrUnavailable) {
@@ -245,7 +261,7 @@ func TestTooManyUndeliveredInvalidationsMakeAllObsolete(t *testing.T) {
 	server := redistest.Start(t)
 	a, b := gateway(t, server, 300*time.Millisecond), gateway(t, server, patient)
 
-	b.Puts("k", cachetest.Entry("old", "quiet"), b.Now(), time.Hour, true)
+	b.Puts("k", cachetest.Entry("old", "quiet"), b.Now("k"), time.Hour, true)
 	server.Freeze()
 
 	tags := make([]string, 0, 5000)
@@ -286,7 +302,7 @@ func TestCloseDeliversOrSaysWhatIsLost(t *testing.T) {
 
 	server := redistest.Start(t)
 	b := gateway(t, server, patient)
-	b.Puts("k", cachetest.Entry("old", "t"), b.Now(), time.Hour, true)
+	b.Puts("k", cachetest.Entry("old", "t"), b.Now("k"), time.Hour, true)
 
 	c := client(t, server, 300*time.Millisecond)
 	lost, late := rediscache.New(c), rediscache.New(c)
@@ -318,7 +334,7 @@ func TestMomentsThatRedisLostAreOver(t *testing.T) {
 	t.Parallel()
 
 	u := gateway(t, redistest.Start(t), patient)
-	lost := u.Now()
+	lost := u.Now("k")
 	lost.Count++
 
 	u.WantsChanged(lost, true)
@@ -344,7 +360,7 @@ func ExampleNew() {
 
 func BenchmarkLookup(b *testing.B) {
 	u := gateway(b, redistest.Start(b), patient)
-	u.Puts("k", cachetest.Entry(strings.Repeat("a", 2000), "t"), u.Now(), time.Hour, true)
+	u.Puts("k", cachetest.Entry(strings.Repeat("a", 2000), "t"), u.Now("k"), time.Hour, true)
 
 	for b.Loop() {
 		if found, err := u.Lookup(b.Context(), cachetest.Key("k")); err != nil || found.Entry == nil {

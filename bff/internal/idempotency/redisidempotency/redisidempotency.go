@@ -22,7 +22,7 @@ import (
 // Store is an idempotency.Store. Each of its methods is one round trip. It does not close the client.
 type Store struct {
 	client                 *redis.Client
-	claim, finish, release *goredis.Script
+	claim, finish, release *redis.Script
 }
 
 // A key is a hash: the fingerprint and the owner of the claim and, once there is one, the response, its head as JSON and its body.
@@ -58,7 +58,8 @@ return 1`
 func New(client *redis.Client) *Store {
 	return &Store{
 		client: client,
-		claim:  goredis.NewScript(claimScript), finish: goredis.NewScript(finishScript), release: goredis.NewScript(releaseScript),
+		claim:  redis.NewScript("idempotency_claim", claimScript),
+		finish: redis.NewScript("idempotency_finish", finishScript), release: redis.NewScript("idempotency_release", releaseScript),
 	}
 }
 
@@ -72,7 +73,7 @@ type head struct {
 
 // Claim implements idempotency.Store.
 func (s *Store) Claim(ctx context.Context, claim idempotency.Claim) (idempotency.State, idempotency.Response, error) {
-	reply, err := s.claim.Run(ctx, s.client, s.keys(claim),
+	reply, err := s.client.Run(ctx, s.claim, s.keys(claim),
 		claim.Fingerprint, claim.Owner, claim.Lease.Milliseconds()).StringSlice()
 	if err != nil {
 		return 0, idempotency.Response{}, explain(err)
@@ -98,7 +99,7 @@ func (s *Store) Finish(ctx context.Context, claim idempotency.Claim, res idempot
 		return fmt.Errorf("encode response: %w", err)
 	}
 
-	stored, err := s.finish.Run(ctx, s.client, s.keys(claim),
+	stored, err := s.client.Run(ctx, s.finish, s.keys(claim),
 		claim.Fingerprint, claim.Owner, ttl.Milliseconds(), text, res.Body).Bool()
 
 	switch {
@@ -113,7 +114,7 @@ func (s *Store) Finish(ctx context.Context, claim idempotency.Claim, res idempot
 
 // Release implements idempotency.Store.
 func (s *Store) Release(ctx context.Context, claim idempotency.Claim) error {
-	return explain(s.release.Run(ctx, s.client, s.keys(claim), claim.Owner).Err())
+	return explain(s.client.Run(ctx, s.release, s.keys(claim), claim.Owner).Err())
 }
 
 func (s *Store) keys(claim idempotency.Claim) []string {

@@ -19,7 +19,15 @@ import (
 func open(tb testing.TB, server *redistest.Server, prefix string) *redisidempotency.Store {
 	tb.Helper()
 
-	client, err := redis.Open(redis.Config{Redis: config.Redis{URL: server.URL(), Prefix: prefix, Timeout: 5 * time.Second}.WithDefaults()}, redis.Observer{})
+	return openAt(tb, config.Redis{URL: server.URL(), Prefix: prefix})
+}
+
+func openAt(tb testing.TB, settings config.Redis) *redisidempotency.Store {
+	tb.Helper()
+
+	settings.Timeout = 5 * time.Second
+
+	client, err := redis.Open(redis.Config{Redis: settings.WithDefaults()}, redis.Observer{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -31,13 +39,20 @@ func open(tb testing.TB, server *redistest.Server, prefix string) *redisidempote
 
 func TestRedisIsAStore(t *testing.T) {
 	t.Parallel()
-
-	server, opened := redistest.Start(t), atomic.Int64{}
-	idempotencytest.Run(t, func(t *testing.T, part func(*testing.T)) {
+	redistest.EachMode(t, func(t *testing.T, settings config.Redis) {
 		t.Helper()
-		part(t)
-	}, func() idempotency.Store {
-		return open(t, server, fmt.Sprintf("part%d:", opened.Add(1)))
+
+		var opened atomic.Int64
+
+		idempotencytest.Run(t, func(t *testing.T, part func(*testing.T)) {
+			t.Helper()
+			part(t)
+		}, func() idempotency.Store {
+			own := settings
+			own.Prefix = fmt.Sprintf("part%d:", opened.Add(1))
+
+			return openAt(t, own)
+		})
 	})
 }
 

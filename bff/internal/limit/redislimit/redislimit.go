@@ -2,6 +2,9 @@
 // does, by the clock of Redis: those of the gateways do not matter. Times are in microseconds; intervals are rounded up, so that a
 // limit of some hundred thousand requests a second allows a few percent less.
 //
+// In a Redis Cluster the buckets of a request are on several nodes: each decides for itself, and what is taken from some is given
+// back if others refuse. Meanwhile a request that is tried at the same time may be refused by what is given back.
+//
 // It does not know what to do without Redis; limit.Limiter does.
 package redislimit
 
@@ -21,16 +24,17 @@ import (
 //go:embed take.lua
 var takeSource string
 
-// Store is a limit.Store. A decision on all limits of a request is one script, in one round trip.
+// Store is a limit.Store. A decision on all limits of a request is one script, in one round trip. In a Cluster it is one script for
+// each limit, at the same time, and another round trip if some of them allow the request and some refuse.
 type Store struct {
 	client *redis.Client
-	take   *goredis.Script
+	take   *redis.Script
 	day    time.Duration
 }
 
 // New returns a Store in the Redis of the client, which it does not close.
 func New(client *redis.Client) *Store {
-	return &Store{client: client, take: goredis.NewScript(takeSource), day: limit.Day}
+	return &Store{client: client, take: redis.NewScript("limit", takeSource), day: limit.Day}
 }
 
 // The script gets so many arguments for each request, and returns so many results.
@@ -41,16 +45,27 @@ const (
 
 // Take implements limit.Store.
 func (s *Store) Take(ctx context.Context, requests []limit.Request) ([]limit.Decision, error) {
+	if len(requests) > 1 && s.client.IsCluster() {
+		return s.takeEach(ctx, requests)
+	}
+
 	keys := make([]string, 0, len(requests))
 	args := make([]any, 0, 1+argsEach*len(requests))
 	args = append(args, s.day.Microseconds())
 
 	for _, r := range requests {
-		keys = append(keys, s.client.Key("limit:"+hash(r.Key)))
+		keys = append(keys, s.key(r))
 		args = append(args, interval(r.Rate), r.Rate.Size(), r.Cost)
 	}
 
-	results, err := s.take.Run(ctx, s.client, keys, args...).Int64Slice()
+	return parse(requests, s.client.Run(ctx, s.take, keys, args...))
+}
+
+func (s *Store) key(r limit.Request) string { return s.client.Key("limit:" + hash(r.Key)) }
+
+// parse returns the decisions that the script has replied.
+func parse(requests []limit.Request, reply *goredis.Cmd) ([]limit.Decision, error) {
+	results, err := reply.Int64Slice()
 	if err != nil {
 		return nil, fmt.Errorf("take from %d limits in redis: %w", len(requests), err)
 	}

@@ -50,13 +50,15 @@ func request(rate limit.Rate) limit.Request {
 
 func TestStore(t *testing.T) {
 	t.Parallel()
+	redistest.EachMode(t, func(t *testing.T, settings config.Redis) {
+		t.Helper()
 
-	server := redistest.Start(t)
+		settings.Timeout = patient
+		limittest.Run(t, here, func(tb testing.TB) limit.Store {
+			tb.Helper()
 
-	limittest.Run(t, here, func(tb testing.TB) limit.Store {
-		tb.Helper()
-
-		return redislimit.New(connect(tb, redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: patient}}))
+			return redislimit.New(connect(tb, redis.Config{Redis: settings}))
+		})
 	})
 }
 

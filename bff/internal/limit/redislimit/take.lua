@@ -5,7 +5,7 @@
 -- and the times until it is full again and until it would allow the request. All times are in microseconds.
 --
 -- A bucket's state is the time at which it is full again. A quota's is the end of the day plus a microsecond for each token taken.
--- What is full vanishes. Numbers are doubles: they are exact up to 2^53, which the sum of now and two spans stays below.
+-- What is full vanishes. A cost below zero gives back what was taken, up to the size. Numbers are doubles: they are exact up to 2^53, which the sum of now and two spans stays below.
 local max_span = 2 ^ 51
 
 local time = redis.call('TIME')
@@ -18,7 +18,7 @@ local function quota(state, size, cost)
   local used = math.min(math.max(state - midnight, 0), size)
   local allowed = used + cost <= size
   if allowed then
-    used = used + cost
+    used = math.max(used + cost, 0)
   end
 
   return {
@@ -30,7 +30,7 @@ end
 local function bucket(state, interval, size, cost)
   local span = math.min(interval * size, max_span)
   local tat = math.min(math.max(state, now), now + span)
-  local next = tat + math.min(interval * cost, max_span)
+  local next = math.max(tat + math.min(interval * cost, max_span), now)
   local wait = next - now - span
   if wait > 0 then
     next = tat
@@ -59,8 +59,10 @@ end
 
 local results = {}
 for i, d in ipairs(decisions) do
-  if all then
+  if all and d.expires > now then
     redis.call('SET', KEYS[i], string.format('%.0f', d.state), 'PX', math.ceil((d.expires - now) / 1000))
+  elseif all then
+    redis.call('DEL', KEYS[i])
   elseif d.allowed then
     d = decide(i, 0)
   end

@@ -47,11 +47,11 @@ type User struct {
 	cache.Store
 }
 
-// Now is the current time of the store.
-func (u User) Now() cache.Mark {
+// Now is the current time of the store, for the key.
+func (u User) Now(name string) cache.Mark {
 	u.Helper()
 
-	found, err := u.Lookup(u.Context(), Key("nothing"))
+	found, err := u.Lookup(u.Context(), Key(name))
 	if err != nil {
 		u.Fatal(err)
 	}
@@ -129,24 +129,24 @@ func storing() map[string]func(a, b User) {
 	return map[string]func(a, b User){
 		"stores_what_was_put": func(a, b User) {
 			a.Finds("k", "")
-			a.Puts("k", Entry("body"), a.Now(), long, true)
+			a.Puts("k", Entry("body"), a.Now("k"), long, true)
 			b.Finds("k", "body")
 			b.Finds("other", "")
-			b.Puts("k", Entry("newer"), b.Now(), long, true)
+			b.Puts("k", Entry("newer"), b.Now("k"), long, true)
 			a.Finds("k", "newer")
 		},
 		"stores_any_bytes": func(a, b User) {
 			body := "\x00\xff\r\n{\"" + strings.Repeat("\xfe", longBody)
-			a.Puts("k", Entry(body, "t"), a.Now(), long, true)
+			a.Puts("k", Entry(body, "t"), a.Now("k"), long, true)
 			b.Finds("k", body)
-			a.Puts("k", &cache.Entry{Header: http.Header{}}, a.Now(), long, true)
+			a.Puts("k", &cache.Entry{Header: http.Header{}}, a.Now("k"), long, true)
 
 			if found, err := b.Lookup(b.Context(), Key("k")); err != nil || found.Entry == nil || len(found.Entry.Body) > 0 {
 				b.Errorf("found %+v, %v; want an empty response", found.Entry, err)
 			}
 		},
 		"ages_from_when_the_fetch_began": func(a, b User) {
-			began := a.Now()
+			began := a.Now("k")
 
 			time.Sleep(after)
 			a.Puts("k", Entry("body"), began, long, true)
@@ -156,8 +156,8 @@ func storing() map[string]func(a, b User) {
 			}
 		},
 		"forgets_what_has_expired": func(a, b User) {
-			a.Puts("k", Entry("body"), a.Now(), short, true)
-			a.Puts("l", Entry("body"), a.Now(), long, true)
+			a.Puts("k", Entry("body"), a.Now("k"), short, true)
+			a.Puts("l", Entry("body"), a.Now("l"), long, true)
 			time.Sleep(after)
 			b.Finds("k", "")
 			b.Finds("l", "body")
@@ -177,9 +177,9 @@ func storing() map[string]func(a, b User) {
 func invalidating() map[string]func(a, b User) {
 	return map[string]func(a, b User){
 		"invalidates_by_any_tag": func(a, b User) {
-			a.Puts("both", Entry("1", "s", "t"), a.Now(), long, true)
-			a.Puts("other", Entry("2", "s"), a.Now(), long, true)
-			a.Puts("none", Entry("3"), a.Now(), long, true)
+			a.Puts("both", Entry("1", "s", "t"), a.Now("both"), long, true)
+			a.Puts("other", Entry("2", "s"), a.Now("other"), long, true)
+			a.Puts("none", Entry("3"), a.Now("none"), long, true)
 			b.Invalidates("t", "u")
 			a.Finds("both", "")
 			b.Finds("both", "")
@@ -188,10 +188,10 @@ func invalidating() map[string]func(a, b User) {
 		},
 		"stores_what_begins_after_an_invalidation": func(a, b User) {
 			a.Invalidates("t")
-			a.Puts("k", Entry("1", "t"), a.Now(), long, true)
+			a.Puts("k", Entry("1", "t"), a.Now("k"), long, true)
 			b.Finds("k", "1")
 			b.Invalidates("t")
-			b.Puts("k", Entry("2", "t"), b.Now(), long, true)
+			b.Puts("k", Entry("2", "t"), b.Now("k"), long, true)
 			a.Finds("k", "2")
 		},
 	}
@@ -200,24 +200,24 @@ func invalidating() map[string]func(a, b User) {
 func racing() map[string]func(a, b User) {
 	return map[string]func(a, b User){
 		"does_not_store_what_began_before_an_invalidation": func(a, b User) {
-			began := a.Now()
+			k, l, m := a.Now("k"), a.Now("l"), a.Now("m")
 
 			b.Invalidates("t")
-			a.Puts("k", Entry("1", "s", "t"), began, long, false)
+			a.Puts("k", Entry("1", "s", "t"), k, long, false)
 			a.Finds("k", "")
-			a.Puts("l", Entry("2", "s"), began, long, true)
-			a.Puts("m", Entry("3"), began, long, true)
+			a.Puts("l", Entry("2", "s"), l, long, true)
+			a.Puts("m", Entry("3"), m, long, true)
 		},
 		"a_refused_response_leaves_the_newer_one": func(a, b User) {
-			began := a.Now()
+			began := a.Now("k")
 
 			b.Invalidates("t")
-			b.Puts("k", Entry("new", "t"), b.Now(), long, true)
+			b.Puts("k", Entry("new", "t"), b.Now("k"), long, true)
 			a.Puts("k", Entry("old", "t"), began, long, false)
 			b.Finds("k", "new")
 		},
 		"reports_what_changed": func(a, b User) {
-			began := a.Now()
+			began := a.Now("k")
 			a.WantsChanged(began, false)
 			a.WantsChanged(began, false, "t")
 			b.Invalidates("t")
@@ -225,14 +225,14 @@ func racing() map[string]func(a, b User) {
 			a.WantsChanged(began, true, "s", "t")
 			a.WantsChanged(began, false, "s")
 
-			began = a.Now()
+			began = a.Now("k")
 			a.WantsChanged(began, false)
 			a.WantsChanged(began, false, "s", "t")
 		},
 		"tags_that_look_alike": func(a, b User) {
 			tags := []string{"", "a", "a:", "a:1", "a:11", "ab", "a\x00b", "a\nb", strings.Repeat("a", longTag)}
 			for _, tag := range tags {
-				a.Puts(tag, Entry("1", tag), a.Now(), long, true)
+				a.Puts(tag, Entry("1", tag), a.Now(tag), long, true)
 			}
 
 			for i, tag := range tags {
@@ -244,10 +244,10 @@ func racing() map[string]func(a, b User) {
 			}
 		},
 		"an_invalidation_outlives_entries": func(a, b User) {
-			a.Puts("long", Entry("1", "t"), a.Now(), long, true)
-			a.Puts("short", Entry("2", "t"), a.Now(), short, true)
+			a.Puts("long", Entry("1", "t"), a.Now("long"), long, true)
+			a.Puts("short", Entry("2", "t"), a.Now("short"), short, true)
 
-			began := a.Now()
+			began := a.Now("late")
 
 			b.Invalidates("t")
 			time.Sleep(after)

@@ -1,11 +1,13 @@
-// Package redistest starts a real Redis for tests, stops it, freezes it and brings it back.
+// Package redistest starts a real Redis for tests, also with Sentinels or as a Cluster, stops it, freezes it and brings it back.
 package redistest
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,6 +19,9 @@ import (
 type Server struct {
 	// Addr is host:port. It stays the same when the server is started again.
 	Addr string
+
+	// further is a port that was free.
+	further int
 
 	tb   testing.TB
 	args []string
@@ -30,14 +35,21 @@ type Server struct {
 func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
 
+	return start(tb, func(string, int) []string { return args })
+}
+
+// start starts a server with the arguments for its host, and for a further port that is free.
+func start(tb testing.TB, args func(host string, further int) []string) *Server {
+	tb.Helper()
+
 	const attempts = 5 // Another process may take the port in between.
 
 	dir := tb.TempDir()
 
 	for range attempts {
-		host, port := freePort(tb)
-		s := &Server{Addr: net.JoinHostPort(host, port), tb: tb}
-		s.args = append([]string{"--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "no"}, args...)
+		host, port, further := freePorts(tb)
+		s := &Server{Addr: net.JoinHostPort(host, strconv.Itoa(port)), further: further, tb: tb}
+		s.args = slices.Concat(args(host, further), []string{"--bind", host, "--port", strconv.Itoa(port), "--dir", dir, "--save", "", "--appendonly", "no"})
 
 		if s.start() {
 			tb.Cleanup(s.Stop)
@@ -143,32 +155,88 @@ func (s *Server) comesUp(pid int) bool {
 
 // answers reports whether our server, and not another one at its address, answers.
 func answers(addr string, pid int) bool {
+	info, err := send(addr, "INFO", "server")
+
+	return err == nil && strings.Contains(info, "\nprocess_id:"+strconv.Itoa(pid)+"\r\n")
+}
+
+// Do sends a command as an operator and returns the reply as it was sent.
+func (s *Server) Do(args ...string) string {
+	s.tb.Helper()
+
+	reply, err := send(s.Addr, args...)
+	if err != nil {
+		s.tb.Fatalf("%v: %v", args, err)
+	}
+
+	return reply
+}
+
+// until sends a command until the reply has the text.
+func (s *Server) until(text string, args ...string) {
+	s.tb.Helper()
+
+	const limit, pause = time.Minute, 20 * time.Millisecond
+
+	for end := time.Now().Add(limit); ; time.Sleep(pause) {
+		reply, err := send(s.Addr, args...)
+		if err == nil && strings.Contains(reply, text) {
+			return
+		}
+
+		if time.Now().After(end) {
+			s.tb.Fatalf("%v: %q, %v; want %q", args, reply, err, text)
+		}
+	}
+}
+
+// send sends a command on a connection of its own and returns the reply as it was sent.
+func send(addr string, args ...string) (string, error) {
 	conn, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
-		return false
+		return "", fmt.Errorf("dial: %w", err)
 	}
 	defer conn.Close()
 
-	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	_, _ = io.WriteString(conn, "INFO server\r\nQUIT\r\n")
-	info, _ := io.ReadAll(conn)
+	command := fmt.Sprintf("*%d\r\n", len(args))
+	for _, arg := range args {
+		command += fmt.Sprintf("$%d\r\n%s\r\n", len(arg), arg)
+	}
 
-	return strings.Contains(string(info), "\nprocess_id:"+strconv.Itoa(pid)+"\r\n")
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+	_, _ = io.WriteString(conn, command)
+
+	// A Sentinel does not know QUIT.
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite()
+	}
+
+	reply, err := io.ReadAll(conn)
+	if err != nil {
+		return "", fmt.Errorf("read: %w", err)
+	}
+
+	return string(reply), nil
 }
 
-func freePort(tb testing.TB) (host, port string) {
+// freePorts returns two ports that nothing listens on.
+func freePorts(tb testing.TB) (host string, one, other int) {
 	tb.Helper()
 
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer lis.Close()
+	const loopback = "127.0.0.1"
 
-	host, port, err = net.SplitHostPort(lis.Addr().String())
-	if err != nil {
-		tb.Fatal(err)
+	var ports []int
+
+	for range 2 {
+		lis, err := net.Listen("tcp", loopback+":0")
+		if err != nil {
+			tb.Fatal(err)
+		}
+		defer lis.Close()
+
+		addr, _ := lis.Addr().(*net.TCPAddr)
+		ports = append(ports, addr.Port)
 	}
 
-	return host, port
+	return loopback, ports[0], ports[1]
 }
