@@ -108,7 +108,7 @@ func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err err
 	if err != nil {
 		return nil, err
 	}
-	if gen.stores, err = c.openStores(with, gen.hold); err != nil {
+	if gen.stores, err = c.openStores(ctx, with, gen.hold); err != nil {
 		return nil, err
 	}
 	if gen.backends, err = c.openBackends(with, gen.stores, certificates.upstreams); err != nil {

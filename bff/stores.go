@@ -1,6 +1,7 @@
 package bff
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/portico-gateway/portico/bff/internal/cache"
@@ -34,13 +35,13 @@ const representationLength = 8
 
 // openStores opens them, or takes those that there are: their content outlives a generation, unless it is in another Redis. hold
 // adds a user to the generation.
-func (c *Compiled) openStores(with opening, hold func() (release func())) (*stores, error) {
+func (c *Compiled) openStores(ctx context.Context, with opening, hold func() (release func())) (*stores, error) {
 	open := c.openMemory
 	if c.config.Redis.On() {
 		open = c.openShared
 	}
 
-	opened, err := open(with)
+	opened, err := open(ctx, with)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func (c *Compiled) buckets(with opening) (*limit.Limiter, error) {
 	})
 }
 
-func (c *Compiled) openMemory(with opening) (*stores, error) {
+func (c *Compiled) openMemory(_ context.Context, with opening) (*stores, error) {
 	buckets, err := c.buckets(with)
 	if err != nil {
 		return nil, err
@@ -121,14 +122,14 @@ func newDeduplicator(own *resource.Lease, store idempotency.Store) *idempotency.
 }
 
 // openShared opens the stores in Redis. Another Redis has others.
-func (c *Compiled) openShared(with opening) (*stores, error) {
+func (c *Compiled) openShared(ctx context.Context, with opening) (*stores, error) {
 	buckets, err := c.buckets(with)
 	if err != nil {
 		return nil, err
 	}
 
 	opened, err := resource.Take(with.shared, "redis", resource.Key(c.config.Redis),
-		func(own *resource.Lease) (inRedis, error) { return c.openRedis(own, with) })
+		func(own *resource.Lease) (inRedis, error) { return c.openInRedis(ctx, own, with) })
 	if err != nil {
 		return nil, err
 	}
@@ -150,17 +151,11 @@ type inRedis struct {
 	state func() redis.State
 }
 
-func (c *Compiled) openRedis(own *resource.Lease, with opening) (inRedis, error) {
-	client, err := redis.Open(redis.Config{Redis: c.config.Redis}, redis.Observer{
-		Logger:  with.logger,
-		State:   func(to redis.State) { with.metrics.ObserveRedis(int(to)) },
-		Failure: with.metrics.ObserveRedisFailure,
-	})
+func (c *Compiled) openInRedis(ctx context.Context, own *resource.Lease, with opening) (inRedis, error) {
+	client, err := c.openRedis(ctx, own, with)
 	if err != nil {
-		return inRedis{}, fmt.Errorf("redis: %w", err)
+		return inRedis{}, err
 	}
-
-	own.AtEnd(client.Close)
 
 	kept := rediscache.New(client)
 	own.AtEnd(kept.Close)

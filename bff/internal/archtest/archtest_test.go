@@ -34,7 +34,8 @@ type importRule struct {
 // foundations know nothing of the request's way through the gateway.
 var foundations = []string{
 	"bff/internal/digest", "bff/internal/filewatch", "bff/internal/hint", "bff/internal/httpfield", "bff/internal/protojson", "bff/internal/policy/...", "bff/internal/problem", "bff/internal/redis",
-	"bff/internal/reqinfo", "bff/internal/resource", "bff/internal/response", "bff/internal/schema/...", "bff/internal/yamldoc",
+	"bff/internal/reqinfo", "bff/internal/resource", "bff/internal/response", "bff/internal/schema/...", "bff/internal/secret",
+	"bff/internal/yamldoc",
 }
 
 // features are what a request meets on its way. They never import one another, so that each can be left out or replaced.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"runtime"
+	"strings"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -145,6 +146,9 @@ func ParseCredentials(text string) (username, password string, err error) {
 
 	return options.Username, options.Password, nil
 }
+
+// EncryptsURL reports whether a URL is one for TLS.
+func EncryptsURL(text string) bool { return strings.HasPrefix(text, "rediss://") }
 
 // redacted removes the URL, which may have a password, from the error of its parsing.
 func redacted(err error) error {

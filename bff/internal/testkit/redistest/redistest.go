@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,8 +19,10 @@ type Server struct {
 	// Addr is host:port. It stays the same when the server is started again.
 	Addr string
 
-	// further is a port that was free.
-	further int
+	// TLSAddr is where it listens for TLS, with the arguments of TLS.
+	TLSAddr string
+	// bus is the port for other nodes of a Cluster.
+	bus string
 
 	tb   testing.TB
 	args []string
@@ -31,25 +32,34 @@ type Server struct {
 	ended chan struct{}
 }
 
+// What stands in arguments for further ports of a server.
+const (
+	busPort = "{bus}"
+	tlsPort = "{tls}"
+)
+
 // Start starts a server, with more arguments if given, and kills it when the test ends.
 func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
 
-	return start(tb, func(string, int) []string { return args })
-}
-
-// start starts a server with the arguments for its host, and for a further port that is free.
-func start(tb testing.TB, args func(host string, further int) []string) *Server {
-	tb.Helper()
-
-	const attempts = 5 // Another process may take the port in between.
+	const (
+		attempts = 5 // Another process may take a port in between.
+		loopback = "127.0.0.1"
+	)
 
 	dir := tb.TempDir()
 
 	for range attempts {
-		host, port, further := freePorts(tb)
-		s := &Server{Addr: net.JoinHostPort(host, strconv.Itoa(port)), further: further, tb: tb}
-		s.args = slices.Concat(args(host, further), []string{"--bind", host, "--port", strconv.Itoa(port), "--dir", dir, "--save", "", "--appendonly", "no"})
+		ports := freePorts(tb, loopback)
+		s := &Server{Addr: net.JoinHostPort(loopback, ports[0]), TLSAddr: net.JoinHostPort(loopback, ports[1]), bus: ports[2], tb: tb}
+		replacer := strings.NewReplacer(tlsPort, ports[1], busPort, ports[2])
+
+		for _, arg := range args {
+			s.args = append(s.args, replacer.Replace(arg))
+		}
+
+		// A file must be the first argument.
+		s.args = append(s.args, "--bind", loopback, "--port", ports[0], "--dir", dir, "--save", "", "--appendonly", "no")
 
 		if s.start() {
 			tb.Cleanup(s.Stop)
@@ -219,24 +229,21 @@ func send(addr string, args ...string) (string, error) {
 	return string(reply), nil
 }
 
-// freePorts returns two ports that nothing listens on.
-func freePorts(tb testing.TB) (host string, one, other int) {
+// freePorts returns ports that nothing listens on.
+func freePorts(tb testing.TB, host string) (ports [3]string) {
 	tb.Helper()
 
-	const loopback = "127.0.0.1"
-
-	var ports []int
-
-	for range 2 {
-		lis, err := net.Listen("tcp", loopback+":0")
+	for i := range ports {
+		lis, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 		if err != nil {
 			tb.Fatal(err)
 		}
 		defer lis.Close()
 
-		addr, _ := lis.Addr().(*net.TCPAddr)
-		ports = append(ports, addr.Port)
+		if _, ports[i], err = net.SplitHostPort(lis.Addr().String()); err != nil {
+			tb.Fatal(err)
+		}
 	}
 
-	return loopback, ports[0], ports[1]
+	return ports
 }

@@ -31,16 +31,14 @@ func StartSentinel(tb testing.TB, args ...string) *Sentinels {
 	s.Replica = Start(tb, append([]string{"--replicaof", host + " " + port}, args...)...)
 	s.Replica.until("master_link_status:up", "INFO", "replication")
 
-	s.Sentinel = start(tb, func(string, int) []string {
-		path := filepath.Join(tb.TempDir(), "sentinel.conf")
-		text := fmt.Sprintf("sentinel monitor %[1]s %[2]s %[3]s 1\nsentinel down-after-milliseconds %[1]s 600000\n", MasterName, host, port)
+	path := filepath.Join(tb.TempDir(), "sentinel.conf")
+	text := fmt.Sprintf("sentinel monitor %[1]s %[2]s %[3]s 1\nsentinel down-after-milliseconds %[1]s 600000\n", MasterName, host, port)
 
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			tb.Fatal(err)
-		}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
 
-		return []string{path, "--sentinel"}
-	})
+	s.Sentinel = Start(tb, path, "--sentinel")
 
 	return s
 }
