@@ -86,6 +86,42 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// Once, each idle connection that the server had closed cost a command, if it was encrypted.
+func TestClosedConnectionsAreNotUsed(t *testing.T) {
+	t.Parallel()
+
+	ca := tlstest.NewCA(t)
+	certFile, keyFile, own := identified(t, ca)
+	server := redistest.Start(t, redistest.TLS(certFile, keyFile, ca.File)...)
+
+	for name, cfg := range map[string]redis.Config{
+		"plain": {Redis: config.Redis{URL: server.URL()}},
+		"tls": {Redis: config.Redis{URL: "rediss://" + server.TLSAddr}, TLSConfig: func() *tls.Config {
+			return &tls.Config{RootCAs: ca.Pool(), Certificates: []tls.Certificate{own}}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) { //nolint:paralleltest // The connections of both are closed.
+			var told watched
+
+			cfg.Timeout = slack
+			cfg.Redis = cfg.WithDefaults()
+			client := openObserved(t, cfg, told.observer())
+
+			if err := errors.Join(busy(t, client, 20, "0.5")...); err != nil {
+				t.Fatal(err)
+			}
+
+			server.Do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+			for range 20 {
+				if err := ping(t, client); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
 // TLS is also for what is found through a Cluster or a Sentinel.
 func TestTLSOfACluster(t *testing.T) {
 	t.Parallel()

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"runtime"
 	"strings"
@@ -77,8 +76,10 @@ func server(cfg Config) (*goredis.Options, error) {
 		}
 	}
 
-	if cfg.TLSConfig != nil {
-		options.Dialer = dialTLS(cfg.TLSConfig, cfg.Timeout)
+	if current := cfg.TLSConfig; current != nil {
+		options.Dialer = dialTLS(current, cfg.Timeout)
+	} else if fixed := options.TLSConfig; fixed != nil {
+		options.Dialer = dialTLS(func() *tls.Config { return fixed }, cfg.Timeout)
 	}
 
 	bound(options, cfg.Timeout)
@@ -123,18 +124,6 @@ func pool(options *goredis.Options, timeout time.Duration) {
 	options.MaxConcurrentDials = cmp.Or(options.MaxConcurrentDials, dialsEach*cores)
 	options.ConnMaxIdleTime = cmp.Or(options.ConnMaxIdleTime, maxIdle)
 	options.PoolTimeout = timeout / 2
-}
-
-// dialTLS dials with the configuration as it is then. Its name is the dialed host if it has none.
-func dialTLS(current func() *tls.Config, timeout time.Duration) func(ctx context.Context, network, addr string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		defer cancel()
-
-		dialer := tls.Dialer{Config: current()}
-
-		return dialer.DialContext(ctx, network, addr)
-	}
 }
 
 // ParseCredentials returns the user and the password of a URL.

@@ -30,6 +30,7 @@ func StartCluster(tb testing.TB, primaries int, args ...string) []*Server {
 
 	for _, node := range nodes {
 		node.until(fmt.Sprintf("cluster_known_nodes:%d\r\n", primaries), "CLUSTER", "INFO")
+		node.until(fmt.Sprintf("cluster_slots_ok:%d\r\n", slots), "CLUSTER", "INFO")
 		node.until("cluster_state:ok", "CLUSTER", "INFO")
 	}
 
