@@ -2,11 +2,9 @@ package bff
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -36,10 +34,12 @@ type backends struct {
 }
 
 // openBackends opens the connections to the upstreams, and the composites over them.
-func (c *Compiled) openBackends(with opening, stores *stores, transports map[string]func() *tls.Config) (backends, error) {
+func (c *Compiled) openBackends(
+	ctx context.Context, with opening, stores *stores, transports map[string]func() *tls.Config,
+) (backends, error) {
 	var b backends
 
-	signer, err := takeSigner(with.shared, c.config.Auth.Internal)
+	signer, err := takeSigner(ctx, with, c.config.Auth.Internal)
 	if err != nil {
 		return b, err
 	}
@@ -139,13 +139,17 @@ func (c *Compiled) upstreams(signer *identity.Signer, transports map[string]func
 	return configs
 }
 
-// takeSigner returns what signs internal tokens, which is another one if its file has changed; nil if there are none.
-func takeSigner(shared *resource.Lease, cfg config.InternalToken) (*identity.Signer, error) {
-	// What is wrong with the file is found when it is opened.
-	text, _ := os.ReadFile(cfg.KeyFile) //nolint:gosec // The path is configuration.
+// takeSigner returns what signs internal tokens, with keys from a file that is watched; nil if there are none.
+func takeSigner(ctx context.Context, with opening, cfg config.InternalToken) (*identity.Signer, error) {
+	return resource.Take(with.shared, "internal token", resource.Key(cfg), func(own *resource.Lease) (*identity.Signer, error) {
+		signer, err := openSigner(cfg)
+		if signer != nil {
+			watching := with.watching(ctx, "auth.internal_token.key_file")
+			own.AtCommit(func() { own.Background(func(ctx context.Context) { signer.Watch(ctx, watching) }) })
+		}
 
-	return resource.Take(shared, "internal token", resource.Key(cfg, sha256.Sum256(text)),
-		func(*resource.Lease) (*identity.Signer, error) { return openSigner(cfg) })
+		return signer, err
+	})
 }
 
 // openSigner opens the signer of a configuration that has one.

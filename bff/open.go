@@ -111,7 +111,7 @@ func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err err
 	if gen.stores, err = c.openStores(ctx, with, gen.hold); err != nil {
 		return nil, err
 	}
-	if gen.backends, err = c.openBackends(with, gen.stores, certificates.upstreams); err != nil {
+	if gen.backends, err = c.openBackends(ctx, with, gen.stores, certificates.upstreams); err != nil {
 		return nil, err
 	}
 	callers, err := c.openAuth(ctx, with)

@@ -1,18 +1,15 @@
 package bff
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
-	"github.com/portico-gateway/portico/bff/internal/filewatch"
 	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/resource"
 	"github.com/portico-gateway/portico/bff/internal/secret"
-	"github.com/portico-gateway/portico/bff/internal/testhook"
 )
 
 // openRedis opens the Redis of the configuration, and reads and watches the files of its settings, for as long as own is used.
@@ -103,11 +100,7 @@ func (c *Compiled) openSecret(
 		return nil, &config.Fault{Path: setting, Err: err}
 	}
 
-	watching := filewatch.Config{
-		Setting: setting, Interval: cmp.Or(testhook.From(ctx).TLSInterval, tlsfiles.DefaultInterval),
-		Logger: with.logger, Observer: with.metrics,
-	}
-	own := with.shared
+	own, watching := with.shared, with.watching(ctx, setting)
 	own.AtCommit(func() { own.Background(func(ctx context.Context) { file.Watch(ctx, watching) }) })
 
 	return file.Value, nil

@@ -72,12 +72,17 @@ func (c *Compiled) watch(ctx context.Context, with opening, setting string, path
 			return files, nil
 		}
 
-		watching := filewatch.Config{
-			Setting: setting, Interval: cmp.Or(testhook.From(ctx).TLSInterval, tlsfiles.DefaultInterval),
-			Logger: with.logger, Observer: with.metrics,
-		}
+		watching := with.watching(ctx, setting)
 		own.AtCommit(func() { own.Background(func(ctx context.Context) { files.Watch(ctx, watching) }) })
 
 		return files, nil
 	})
+}
+
+// watching says how the files of a setting are watched.
+func (o opening) watching(ctx context.Context, setting string) filewatch.Config {
+	return filewatch.Config{
+		Setting: setting, Interval: cmp.Or(testhook.From(ctx).TLSInterval, tlsfiles.DefaultInterval),
+		Logger: o.logger, Observer: o.metrics,
+	}
 }

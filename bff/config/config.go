@@ -325,8 +325,8 @@ type InternalToken struct {
 	// Issuer is its "iss" claim. Empty: there is no such token. Its "aud" is the name of the upstream. The public keys are at
 	// /.well-known/jwks.json of the admin listener.
 	Issuer string `env:"ISSUER" yaml:"issuer"`
-	// KeyFile holds private keys (PEM, PKCS #8; Ed25519 or ECDSA P-256). The first signs, all are published. Empty: a key is made
-	// at start-up, which suits a single gateway.
+	// KeyFile holds private keys (PEM, PKCS #8; Ed25519 or ECDSA P-256). The first signs, all are published. It is read again when
+	// it changes. Empty: a key is made at start-up, which suits a single gateway.
 	KeyFile string `env:"KEY_FILE" yaml:"key_file"`
 	// Lifetime is how long it is valid. Default 1m.
 	Lifetime time.Duration `default:"1m" env:"LIFETIME" yaml:"lifetime"`

@@ -5,12 +5,14 @@
 package identity
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/digest"
+	"github.com/portico-gateway/portico/bff/internal/filewatch"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -35,9 +38,16 @@ const Path = "/.well-known/jwks.json"
 type Signer struct {
 	issuer   string
 	lifetime time.Duration
-	key      key
-	keySet   []byte
-	tokens   *lru.Cache[string, token]
+	current  atomic.Pointer[keys]
+	// watcher is nil if there is no file.
+	watcher *filewatch.Watcher
+}
+
+// keys are those at one time, with the tokens that the first of them has signed.
+type keys struct {
+	key    key
+	keySet []byte
+	tokens *lru.Cache[string, token]
 }
 
 type token struct {
@@ -45,24 +55,63 @@ type token struct {
 	renew  time.Time
 }
 
-// Open reads the keys, once. Without a file it generates an Ed25519 key, which no other gateway has.
+// Open reads the keys. Without a file it generates an Ed25519 key, which no other gateway has.
 func Open(cfg config.InternalToken) (*Signer, error) {
-	keys, err := openKeys(cfg.KeyFile)
+	s := &Signer{issuer: cfg.Issuer, lifetime: cfg.Lifetime}
+
+	if cfg.KeyFile == "" {
+		made, err := generateKey()
+		if err == nil {
+			err = s.use([]key{made})
+		}
+
+		if err != nil {
+			return nil, fmt.Errorf("internal token: %w", err)
+		}
+
+		return s, nil
+	}
+
+	var err error
+
+	s.watcher, err = filewatch.Open(func(texts [][]byte) error {
+		parsed, err := parseKeys(texts[0])
+		if err != nil {
+			return fmt.Errorf("read keys of %s: %w", cfg.KeyFile, err)
+		}
+
+		return s.use(parsed)
+	}, cfg.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("internal token: %w", err)
 	}
 
-	set, err := encodeKeySet(keys)
+	return s, nil
+}
+
+// Watch reads the file again when it has changed, until ctx ends; without a file it returns at once. While the file is faulty, the
+// previous keys stay in use.
+func (s *Signer) Watch(ctx context.Context, config filewatch.Config) {
+	if s.watcher != nil {
+		s.watcher.Run(ctx, config)
+	}
+}
+
+// use signs with the first of the keys and publishes all.
+func (s *Signer) use(all []key) error {
+	set, err := encodeKeySet(all)
 	if err != nil {
-		return nil, fmt.Errorf("internal token: %w", err)
+		return err
 	}
 
 	tokens, err := lru.New[string, token](maxCached)
 	if err != nil {
-		return nil, fmt.Errorf("internal token: %w", err)
+		return fmt.Errorf("make the cache of tokens: %w", err)
 	}
 
-	return &Signer{issuer: cfg.Issuer, lifetime: cfg.Lifetime, key: keys[0], keySet: set, tokens: tokens}, nil
+	s.current.Store(&keys{key: all[0], keySet: set, tokens: tokens})
+
+	return nil
 }
 
 // For returns a function that makes tokens about callers for one audience. It is safe for concurrent use and does not block. A
@@ -73,24 +122,24 @@ func (s *Signer) For(audience string) func(reqinfo.Principal) (string, error) {
 			return "", errors.New("internal token: the caller is anonymous")
 		}
 
-		now, id := time.Now(), cacheKey(audience, p)
-		if known, ok := s.tokens.Get(id); ok && now.Before(known.renew) {
+		current, now, id := s.current.Load(), time.Now(), cacheKey(audience, p)
+		if known, ok := current.tokens.Get(id); ok && now.Before(known.renew) {
 			return known.signed, nil
 		}
 
-		signed, err := s.sign(audience, p, now)
+		signed, err := s.sign(current.key, audience, p, now)
 		if err != nil {
 			return "", fmt.Errorf("internal token: %w", err)
 		}
 
 		// Two concurrent calls may both have signed; either token is good.
-		s.tokens.Add(id, token{signed: signed, renew: now.Add(s.lifetime / 2)})
+		current.tokens.Add(id, token{signed: signed, renew: now.Add(s.lifetime / 2)})
 
 		return signed, nil
 	}
 }
 
-func (s *Signer) sign(audience string, p reqinfo.Principal, now time.Time) (string, error) {
+func (s *Signer) sign(by key, audience string, p reqinfo.Principal, now time.Time) (string, error) {
 	claims := jwt.MapClaims{
 		"iss": s.issuer, "aud": audience, "sub": p.Subject, "jti": rand.Text(),
 		"iat": now.Unix(), "exp": now.Add(s.lifetime).Unix(),
@@ -106,10 +155,10 @@ func (s *Signer) sign(audience string, p reqinfo.Principal, now time.Time) (stri
 		claims["roles"] = p.Roles
 	}
 
-	unsigned := jwt.NewWithClaims(s.key.method, claims)
-	unsigned.Header["kid"] = s.key.public.KID
+	unsigned := jwt.NewWithClaims(by.method, claims)
+	unsigned.Header["kid"] = by.public.KID
 
-	signed, err := unsigned.SignedString(s.key.private)
+	signed, err := unsigned.SignedString(by.private)
 	if err != nil {
 		return "", fmt.Errorf("sign: %w", err)
 	}
@@ -133,6 +182,6 @@ func (s *Signer) Handler() http.Handler {
 		w.Header().Set("Content-Type", "application/jwk-set+json")
 		w.Header().Set("Cache-Control", cacheControl)
 		// The backend may be gone.
-		_, _ = w.Write(s.keySet)
+		_, _ = w.Write(s.current.Load().keySet)
 	})
 }

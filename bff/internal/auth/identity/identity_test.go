@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -28,6 +29,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/identity"
+	"github.com/portico-gateway/portico/bff/internal/filewatch"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -241,6 +243,51 @@ func TestKeysTakeTurns(t *testing.T) {
 	}
 }
 
+// Once, the file was read only at the start.
+func TestKeyFileIsReadAgain(t *testing.T) {
+	t.Parallel()
+
+	first, second := pkcs8(t, ed(t)), pkcs8(t, ec(t, elliptic.P256()))
+	file := write(t, first)
+	s := mustOpen(t, config.InternalToken{KeyFile: file})
+	old, _ := keySet(t, s)
+
+	mustSign(t, s, "order", reqinfo.Principal{Subject: "usr_1"})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+
+		go s.Watch(ctx, filewatch.Config{Interval: time.Minute, Logger: slog.New(slog.DiscardHandler)})
+
+		for _, text := range []string{second + first, "nonsense"} {
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+
+			time.Sleep(2 * time.Minute)
+			synctest.Wait()
+		}
+
+		cancel()
+		synctest.Wait()
+	})
+
+	// A token of the old key is not used any more.
+	signed := mustSign(t, s, "order", reqinfo.Principal{Subject: "usr_1"})
+	if _, err := verify(old, signed); err == nil {
+		t.Error("signed by the old key")
+	}
+
+	set, _ := keySet(t, s)
+	if _, err := verify(set, signed); err != nil {
+		t.Error(err)
+	}
+
+	if keys, err := set.KeyReadAll(t.Context()); err != nil || len(keys) != 2 {
+		t.Errorf("published %d keys, %v", len(keys), err)
+	}
+}
+
 // The example of RFC 8037, appendix A.1 and A.3.
 func TestKeyIsNamedByItsThumbprint(t *testing.T) {
 	t.Parallel()
@@ -404,8 +451,8 @@ func TestOpenRefuses(t *testing.T) {
 		{"garbage_before", "hello\n" + good, "not PEM"},
 		{"garbage_after", good + "hello", "not PEM"},
 		{"mangled_first_key", strings.Replace(good, "END", "EMD", 1) + good, "not PEM"},
-		{"empty", "", "no key"},
-		{"blank", " \n", "no key"},
+		{"empty", "", "is empty"},
+		{"blank", " \n", "is empty"},
 		{"public_key", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})), `"PUBLIC KEY"`},
 		{"no_pkcs8", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")})), "key 1"},
 	}

@@ -14,7 +14,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
@@ -27,30 +26,14 @@ type key struct {
 	public  jwkset.JWKMarshal
 }
 
-// openKeys reads the keys of a file, at least one, or generates one if there is no file.
-func openKeys(file string) ([]key, error) {
-	if file == "" {
-		_, private, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			return nil, fmt.Errorf("make a key: %w", err)
-		}
-
-		made, err := newKey(private)
-
-		return []key{made}, err
-	}
-
-	data, err := os.ReadFile(file) //nolint:gosec // The operator names the file.
+// generateKey makes the key of a gateway without a file.
+func generateKey() (key, error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("read keys: %w", err)
+		return key{}, fmt.Errorf("make a key: %w", err)
 	}
 
-	keys, err := parseKeys(data)
-	if err != nil {
-		return nil, fmt.Errorf("read keys of %s: %w", file, err)
-	}
-
-	return keys, nil
+	return newKey(private)
 }
 
 // parseKeys parses PEM blocks. Text between them is refused, too: it may be a damaged key.
