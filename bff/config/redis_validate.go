@@ -59,7 +59,8 @@ func (v *validation) redisURL(r Redis) {
 	}
 
 	_, secret := u.User.Password()
-	v.check(!secret || r.Password == "" && r.PasswordFile == "", "redis.url", "has a password, so password and password_file do not go with it")
+	v.check(!secret || r.Password == "" && r.PasswordFile == "", "redis.url",
+		"has a password, so password and password_file do not go with it")
 	v.check(u.User.Username() == "" || r.Username == "", "redis.url", "has a user, so username does not go with it")
 	v.check(u.Scheme == "rediss" || !r.TLS.On(), "redis.url", "must begin with rediss:// for the settings of redis.tls")
 }
@@ -79,7 +80,8 @@ func (v *validation) redisAddresses(r Redis) {
 
 // redisMode checks that the settings are those of the mode.
 func (v *validation) redisMode(r Redis) {
-	v.check(r.Mode != RedisSingle || len(r.Addresses) <= 1, "redis.addresses", "must be one in mode single; for more, set mode to sentinel or cluster")
+	v.check(r.Mode != RedisSingle || len(r.Addresses) <= 1, "redis.addresses",
+		"must be one in mode single; for more, set mode to sentinel or cluster")
 	v.check(r.Database >= 0, "redis.database", "must not be negative")
 	v.check(r.Mode != RedisCluster || r.Database == 0, "redis.database", "must be 0 in mode cluster, which has no others")
 
@@ -96,9 +98,10 @@ func (v *validation) redisMode(r Redis) {
 
 func (v *validation) redisSecrets(r Redis) {
 	v.check(r.Password == "" || r.PasswordFile == "", "redis.password_file", "does not go with password")
-	v.check(r.SentinelPassword == "" || r.SentinelPasswordFile == "", "redis.sentinel_password_file", "does not go with sentinel_password")
-
-	v.check(r.Username == "" || r.URLFile != "" || r.Password != "" || r.PasswordFile != "", "redis.username", "needs password or password_file")
+	v.check(r.SentinelPassword == "" || r.SentinelPasswordFile == "", "redis.sentinel_password_file",
+		"does not go with sentinel_password")
+	v.check(r.Username == "" || r.URLFile != "" || r.Password != "" || r.PasswordFile != "", "redis.username",
+		"needs password or password_file")
 	v.check(r.SentinelUsername == "" || r.SentinelPassword != "" || r.SentinelPasswordFile != "", "redis.sentinel_username",
 		"needs sentinel_password or sentinel_password_file")
 }

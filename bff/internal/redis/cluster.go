@@ -13,7 +13,8 @@ func (c *Client) IsCluster() bool {
 	return cluster
 }
 
-// eachPrimary calls f with the server, or at the same time with each node of a Cluster that has slots. It returns one of the errors.
+// eachPrimary calls f with the server, or at the same time with each node of a Cluster that has slots. It returns one of the
+// errors.
 func (c *Client) eachPrimary(ctx context.Context, f func(context.Context, goredis.Cmdable) error) error {
 	cluster, ok := c.UniversalClient.(*goredis.ClusterClient)
 	if !ok {

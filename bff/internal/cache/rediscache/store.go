@@ -6,8 +6,8 @@
 // after the snapshot may be served again until they expire. A Redis without persistence starts empty and returns none.
 //
 // In a Redis Cluster the keys are divided into parts, each with its own state, tags and entries, in one slot. A tag that is
-// invalidated is so in all parts. While a slot is moved to another node, responses of its parts are not cached; one that was fetched
-// while its tag was invalidated then may be stored, if the tag is moved between the two.
+// invalidated is so in all parts. While a slot is moved to another node, responses of its parts are not cached, except one that is
+// fetched while its tag is first invalidated and then moved: it may be stored, although it is obsolete.
 //
 // Redis must run with maxmemory-policy noeviction: if it evicts a tag that was invalidated, a response whose fetch began before
 // that is stored. All keys but the state expire; while Redis is out of memory, nothing is stored, and invalidations count as not

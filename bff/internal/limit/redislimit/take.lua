@@ -5,7 +5,8 @@
 -- and the times until it is full again and until it would allow the request. All times are in microseconds.
 --
 -- A bucket's state is the time at which it is full again. A quota's is the end of the day plus a microsecond for each token taken.
--- What is full vanishes. A cost below zero gives back what was taken, up to the size. Numbers are doubles: they are exact up to 2^53, which the sum of now and two spans stays below.
+-- What is full vanishes. A cost below zero gives back what was taken, up to the size. Numbers are doubles: they are exact up to
+-- 2^53, which the sum of now and two spans stays below.
 local max_span = 2 ^ 51
 
 local time = redis.call('TIME')
