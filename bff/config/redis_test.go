@@ -45,25 +45,30 @@ func TestRedisSettings(t *testing.T) {
 		{"two_urls", config.Redis{URL: "redis://a", URLFile: "f"}, []string{"redis.url_file: does not go with url"}},
 		{"url_and_addresses", config.Redis{URL: "redis://a", Addresses: nodes[:1]}, []string{"redis.addresses: do not go with url or url_file"}},
 		{
-			"url_of_a_cluster", config.Redis{URL: "redis://a", Mode: "cluster"},
+			"url_of_a_cluster",
+			config.Redis{URL: "redis://a", Mode: "cluster"},
 			[]string{"redis.mode: needs addresses instead of url or url_file, unless it is single"},
 		},
 		{"url_and_database", config.Redis{URL: "redis://a", Database: 1}, []string{"redis.database: does not go with url or url_file, which ends with it"}},
 		{
-			"url_file_and_password", config.Redis{URLFile: "f", Password: "p"},
+			"url_file_and_password",
+			config.Redis{URLFile: "f", Password: "p"},
 			[]string{"redis.url_file: has the user and the password, so username, password and password_file do not go with it"},
 		},
 		{
-			"url_with_password_and_file", config.Redis{URL: "redis://:p@a", PasswordFile: "f"},
+			"url_with_password_and_file",
+			config.Redis{URL: "redis://:p@a", PasswordFile: "f"},
 			[]string{"redis.url: has a password, so password and password_file do not go with it"},
 		},
 		{
-			"url_with_user_and_user", config.Redis{URL: "redis://u@a", Username: "v", Password: "p"},
+			"url_with_user_and_user",
+			config.Redis{URL: "redis://u@a", Username: "v", Password: "p"},
 			[]string{"redis.url: has a user, so username does not go with it"},
 		},
 		{"url_without_tls", config.Redis{URL: "redis://a", TLS: config.RedisTLS{Enabled: true}}, []string{"redis.url: must begin with rediss:// for the settings of redis.tls"}},
 		{
-			"address_form", config.Redis{Mode: "cluster", Addresses: []string{"a:1", "a", "a:1"}},
+			"address_form",
+			config.Redis{Mode: "cluster", Addresses: []string{"a:1", "a", "a:1"}},
 			[]string{`redis.addresses[1]: "a" is not host:port, such as 127.0.0.1:8080`, "redis.addresses[2]: is set twice"},
 		},
 		{"addresses_without_mode", config.Redis{Addresses: nodes}, []string{"redis.addresses: must be one in mode single; for more, set mode to sentinel or cluster"}},
@@ -83,7 +88,8 @@ func TestRedisSettings(t *testing.T) {
 		},
 		{"user_without_password", config.Redis{Addresses: nodes[:1], Username: "u"}, []string{"redis.username: needs password or password_file"}},
 		{
-			"half_a_certificate", config.Redis{Addresses: nodes[:1], TLS: config.RedisTLS{CertFile: "c", ServerName: "a b"}},
+			"half_a_certificate",
+			config.Redis{Addresses: nodes[:1], TLS: config.RedisTLS{CertFile: "c", ServerName: "a b"}},
 			[]string{"redis.tls: needs both cert_file and key_file, or neither", `redis.tls.server_name: "a b" is not a host name or an IP address`},
 		},
 	} {

@@ -87,7 +87,7 @@ func TestTLS(t *testing.T) {
 }
 
 // Once, each idle connection that the server had closed cost a command, if it was encrypted.
-func TestClosedConnectionsAreNotUsed(t *testing.T) {
+func TestClosedConnectionsAreNotUsed(t *testing.T) { //nolint:tparallel // See below.
 	t.Parallel()
 
 	ca := tlstest.NewCA(t)
@@ -224,7 +224,7 @@ func TestPasswordThatIsReplaced(t *testing.T) {
 		}
 
 		client := open(t, redis.Config{Redis: settings.WithDefaults(), Credentials: func() (string, string) {
-			return "", password.Load().(string) //nolint:forcetypeassert // It is one.
+			return "", password.Load().(string)
 		}, OpenFor: 20 * time.Millisecond})
 		script := redis.NewScript("count", countSource)
 		run := func() error { return client.Run(t.Context(), script, keys(client, 1), 1).Err() }

@@ -21,7 +21,8 @@ func (c *Client) eachPrimary(ctx context.Context, f func(context.Context, goredi
 		return f(ctx, c.UniversalClient)
 	}
 
-	return cluster.ForEachMaster(ctx, func(ctx context.Context, node *goredis.Client) error { return f(ctx, node) }) //nolint:wrapcheck // It is ours.
+	//nolint:wrapcheck // It is the error of f.
+	return cluster.ForEachMaster(ctx, func(ctx context.Context, node *goredis.Client) error { return f(ctx, node) })
 }
 
 // once is a command that the client of a Cluster does not send again after it may have been executed. Redirections are followed.

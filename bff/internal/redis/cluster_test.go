@@ -27,7 +27,7 @@ func ownedBy(t *testing.T, client *redis.Client, node *redistest.Server) string 
 	return ""
 }
 
-func TestClusterThatChanges(t *testing.T) {
+func TestClusterThatChanges(t *testing.T) { //nolint:tparallel // See below.
 	t.Parallel()
 
 	nodes := redistest.StartCluster(t, 3)

@@ -154,7 +154,7 @@ func switchboard(t *testing.T, to string) (addr string, change func(to string)) 
 				return
 			}
 
-			out, err := net.Dial("tcp", target.Load().(string)) //nolint:forcetypeassert // It is one.
+			out, err := net.Dial("tcp", target.Load().(string))
 			if err != nil {
 				_ = in.Close()
 				continue

@@ -88,7 +88,9 @@ func (g *guard) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 			sent = once{cmd}
 		}
 
-		return g.call(ctx, firstKey(cmd), func(ctx context.Context) error { return g.writable(func() error { return next(ctx, sent) }) })
+		return g.call(ctx, firstKey(cmd), func(ctx context.Context) error {
+			return g.writable(func() error { return next(ctx, sent) })
+		})
 	}
 }
 
@@ -147,7 +149,8 @@ func (g *guard) writable(next func() error) error {
 	return err
 }
 
-// call runs a command, with those of the handshake of its connection and, if it has one, its probe. key is the first of the command.
+// call runs a command, with those of the handshake of its connection and, if it has one, its probe. key is the first of the
+// command.
 func (g *guard) call(ctx context.Context, key string, next func(context.Context) error) error {
 	done, err := g.breaker.Allow()
 	if err != nil {

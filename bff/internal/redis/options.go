@@ -93,13 +93,15 @@ func universal(cfg Config, o *goredis.Options) *goredis.UniversalOptions {
 	return &goredis.UniversalOptions{
 		Addrs: cfg.Addresses, MasterName: cfg.MasterName, IsClusterMode: cfg.Mode == config.RedisCluster,
 		SentinelUsername: cfg.SentinelUsername, SentinelPassword: cfg.SentinelPassword,
-		DB: o.DB, Username: o.Username, Password: o.Password, CredentialsProviderContext: o.CredentialsProviderContext, Dialer: o.Dialer,
+		DB: o.DB, Dialer: o.Dialer,
+		Username: o.Username, Password: o.Password, CredentialsProviderContext: o.CredentialsProviderContext,
 
 		ContextTimeoutEnabled: o.ContextTimeoutEnabled,
 		DialTimeout:           o.DialTimeout, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout,
 		MaxRetries: o.MaxRetries, DialerRetries: o.DialerRetries,
 		Protocol: o.Protocol, DisableIdentity: o.DisableIdentity, MaintNotificationsConfig: o.MaintNotificationsConfig,
-		PoolSize: o.PoolSize, MaxConcurrentDials: o.MaxConcurrentDials, ConnMaxIdleTime: o.ConnMaxIdleTime, PoolTimeout: o.PoolTimeout,
+		PoolSize: o.PoolSize, MaxConcurrentDials: o.MaxConcurrentDials, PoolTimeout: o.PoolTimeout,
+		ConnMaxIdleTime: o.ConnMaxIdleTime,
 	}
 }
 

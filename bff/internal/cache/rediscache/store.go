@@ -87,7 +87,9 @@ func split(client *redis.Client) []part {
 
 func newPart(client *redis.Client, prefix string) part {
 	return part{
-		state: client.Key(prefix + "state"), entries: client.Key(prefix + "entry:" + version + ":"), tags: client.Key(prefix + "tag:"),
+		state:   client.Key(prefix + "state"),
+		entries: client.Key(prefix + "entry:" + version + ":"),
+		tags:    client.Key(prefix + "tag:"),
 	}
 }
 

@@ -208,13 +208,13 @@ func send(addr string, args ...string) (string, error) {
 	}
 	defer conn.Close()
 
-	command := fmt.Sprintf("*%d\r\n", len(args))
+	command := fmt.Appendf(nil, "*%d\r\n", len(args))
 	for _, arg := range args {
-		command += fmt.Sprintf("$%d\r\n%s\r\n", len(arg), arg)
+		command = fmt.Appendf(command, "$%d\r\n%s\r\n", len(arg), arg)
 	}
 
 	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
-	_, _ = io.WriteString(conn, command)
+	_, _ = conn.Write(command)
 
 	// A Sentinel does not know QUIT.
 	if tcp, ok := conn.(*net.TCPConn); ok {
