@@ -13,35 +13,24 @@ import (
 // A request is admitted (package inflight) when there is something to do for it: immediately or, if it has a body, when that has
 // arrived. Otherwise a few clients that send slowly could hold all slots.
 //
-// admitImmediately is the layer for requests without a body, outside of all others.
-func admitImmediately(admit func(http.Handler) http.Handler) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		admitted := admit(next)
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.ContentLength == 0 {
-				admitted.ServeHTTP(w, r)
-			} else {
-				next.ServeHTTP(w, r)
-			}
-		})
-	}
+// byBody passes requests on to one of two handlers.
+func byBody(without, with http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body == nil || r.Body == http.NoBody {
+			without.ServeHTTP(w, r)
+		} else {
+			with.ServeHTTP(w, r)
+		}
+	})
 }
 
 // admitAfterBody is the layer for requests with a body, within the deadline. The size of the body is bounded.
-func admitAfterBody(admit func(http.Handler) http.Handler) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		admitted := admit(next)
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.ContentLength == 0 {
-				next.ServeHTTP(w, r)
-				return
-			}
+func admitAfterBody(admitted http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = bufferBody(r.Body, r.ContentLength, reqinfo.From(r.Context()))
 
-			r.Body = bufferBody(r.Body, r.ContentLength, reqinfo.From(r.Context()))
-
-			admitted.ServeHTTP(w, r)
-		})
-	}
+		admitted.ServeHTTP(w, r)
+	})
 }
 
 // bufferedBody is a body in memory, or the error of reading it, which readers get.

@@ -129,14 +129,14 @@ func (g *Gateway) AllMethods() []string { return slices.Clone(g.methods) }
 // Routes lists the routes, the most specific first.
 func (g *Gateway) Routes() []Route { return g.routes }
 
-// guard puts the policy of a route around its handler. From the outside in:
+// guard puts the policy of a route around its handler. From the outside in; those with a star are for requests with a body alone:
 //
 //	record    the route and its path variables, which are checked
 //	in flight the limit on requests; for those with a body within the deadline
 //	timing    the duration of calls, for the client
 //	Require   access
 //	limits    rate limits
-//	body      its type and size, decompression
+//	body*     its type and size, decompression
 //	deadline  of the request
 //	cache     cached responses, and calls shared by requests at the same time
 //	compress  unless the response is a stream or a file
@@ -150,33 +150,40 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 		admit = config.Overload.Route(r.Policy.Effective.GetPriority(), r.ServerStream || r.ClientStream)
 	}
 
+	within := deadline(r.Policy.Effective.GetTimeout().AsDuration(), !r.ClientStream && !r.ServerStream)
+	allowed := r.allowed(config)
+	reading := func(next http.Handler) http.Handler {
+		return allowed(body(r)(compress.Requests(config.Settings.Limits.MaxDecompressionRatio)(within(next))))
+	}
+
 	handler := r.responding(config)
-	if !r.ClientStream {
-		handler = admitAfterBody(admit)(handler)
-	}
-
-	handler = deadline(r.Policy.Effective.GetTimeout().AsDuration(), !r.ClientStream && !r.ServerStream)(handler)
-	handler = body(r)(compress.Requests(config.Settings.Limits.MaxDecompressionRatio)(handler))
-
-	if limits := r.Policy.Effective.GetRateLimits(); len(limits) > 0 {
-		handler = config.Limiter.Route(r.RPC, limits)(handler)
-	}
-
-	if !config.Settings.Auth.Disabled {
-		handler = auth.Require(r.Policy.Effective.GetAccess(), r.Policy.Condition)(handler)
-	}
-
-	if config.Settings.Server.ServerTiming && !r.ServerStream {
-		handler = serverTiming(handler)
-	}
+	withBody := reading(admitAfterBody(admit(handler)))
 
 	if r.ClientStream {
-		handler = admit(handler)
-	} else {
-		handler = admitImmediately(admit)(handler)
+		withBody = admit(reading(handler))
 	}
 
-	return recordRoute(r, handler)
+	return recordRoute(r, byBody(admit(allowed(within(handler))), withBody))
+}
+
+// allowed are the layers that let a request pass by who sends it and how often.
+func (r *Route) allowed(config Config) func(http.Handler) http.Handler {
+	limited := config.Limiter.Route(r.RPC, r.Policy.Effective.GetRateLimits())
+	required := auth.Require(r.Policy.Effective.GetAccess(), r.Policy.Condition)
+
+	return func(handler http.Handler) http.Handler {
+		handler = limited(handler)
+
+		if !config.Settings.Auth.Disabled {
+			handler = required(handler)
+		}
+
+		if config.Settings.Server.ServerTiming && !r.ServerStream {
+			handler = serverTiming(handler)
+		}
+
+		return handler
+	}
 }
 
 // responding returns the layers from the cache on.
