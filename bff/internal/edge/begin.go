@@ -27,8 +27,8 @@ type exchange struct {
 }
 
 // Begin makes the record of a request, with its id, the client's address and the limit of its body, and the writer of its response,
-// with the headers for browsers. It bounds how long the client may take (see limitConnection). It responds to a panic with a 500. If
-// the response has begun already, the connection is aborted, so that the client sees that the response is incomplete.
+// with the headers for browsers. It bounds how long the client may take (see limitConnection). It responds to a panic with a 500.
+// If the response has begun already, the connection is aborted, so that the client sees that the response is incomplete.
 //
 // It panics if a prefix of a trusted proxy cannot be parsed.
 func Begin(cfg config.Config, logger *slog.Logger) func(http.Handler) http.Handler {

@@ -20,9 +20,9 @@ func WriteTimeout(request time.Duration) time.Duration {
 	return request + writeGrace
 }
 
-// limitConnection bounds how long a client may take to send its request and to read the response, from the request's arrival. Without
-// it a client that was refused could hold its connection, and with that a graceful stop, by never sending the body that it declared.
-// The matched route sets its own. Zero: no bound.
+// limitConnection bounds how long a client may take to send its request and to read the response, from the request's arrival.
+// Without it a client that was refused could hold its connection, and with that a graceful stop, by never sending the body that it
+// declared. The matched route sets its own. Zero: no bound.
 //
 // It is a function of its own because in one that is inlined, the controller would be allocated.
 func limitConnection(w http.ResponseWriter, r *http.Request, rec *reqinfo.Record, timeout time.Duration) {

@@ -9,8 +9,8 @@ import (
 )
 
 // encoder writes one message as JSON straight from its protobuf encoding, in one pass, since that mostly has the order of JSON.
-// Where it does not, its records are sorted, and it is written again; where records must be merged, which encoders do not write, proto.Unmarshal and
-// proto.Marshal do it.
+// Where it does not, its records are sorted, and it is written again; where records must be merged, which encoders do not write,
+// proto.Unmarshal and proto.Marshal do it.
 type encoder struct {
 	tables *tables
 	// wire is a buffer for the encoding.
@@ -107,8 +107,8 @@ func (e *encoder) message(out []byte, m *message, wire []byte, of *selection) ([
 	return out, err
 }
 
-// members writes the fields of a message after the opening brace, or after other members. Most messages are in the order of JSON, and
-// are written without looking at their order first. An error may be about a value that another one replaces.
+// members writes the fields of a message after the opening brace, or after other members. Most messages are in the order of JSON,
+// and are written without looking at their order first. An error may be about a value that another one replaces.
 func (e *encoder) members(out []byte, m *message, wire []byte, of *selection) ([]byte, error) {
 	depth, records, entries := e.depth, len(e.records), len(e.entries)
 
@@ -129,7 +129,8 @@ func (e *encoder) members(out []byte, m *message, wire []byte, of *selection) ([
 	return out, err
 }
 
-// maxUnlooked is how deep the messages are whose order is not looked at first. It bounds how often those in them may be written again.
+// maxUnlooked is how deep the messages are whose order is not looked at first. It bounds how often those in them may be written
+// again.
 const maxUnlooked = 8
 
 // fields writes fields that are in order, or returns errOrder.

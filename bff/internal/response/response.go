@@ -67,8 +67,8 @@ type Hooked interface {
 // Wrapper returns a writer around next, which is that of the response to r.
 type Wrapper func(next http.ResponseWriter, r *http.Request) http.ResponseWriter
 
-// Lazily returns a writer that puts another one around what it writes to, when a write may wait for the client (see Unblocking). Most
-// responses never need that. It is w itself if that is a Writer, or one around it.
+// Lazily returns a writer that puts another one around what it writes to, when a write may wait for the client (see Unblocking).
+// Most responses never need that. It is w itself if that is a Writer, or one around it.
 func Lazily(w http.ResponseWriter, r *http.Request, wrap Wrapper) http.ResponseWriter {
 	if known, ok := w.(Hooked); ok && known.wrapLater(r, wrap) {
 		return known

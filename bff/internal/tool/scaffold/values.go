@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 )
@@ -27,13 +28,13 @@ func (p page) values() values {
 	}
 }
 
-// values are those of the Go files. These are formatted, and need no indentation.
+// values are those of the proto and of the Go files. These are formatted, and need no indentation.
 func (c *code) values() (values, error) {
 	required, optional := c.Calls[0], c.Calls[1:]
 
-	v := values{
-		"Name": c.Name, "Title": c.Title(), "Alias": c.Alias, "Kit": c.Kit, "Implementation": c.Implementation,
-		"Upstreams": c.Upstreams(), "Example": c.Example(),
+	v := c.page.values()
+	maps.Copy(v, values{
+		"Alias": c.Alias, "Kit": c.Kit, "Implementation": c.Implementation, "Example": c.Example(),
 		"Imports": each(c.Imports, func(_ int, one goImport) string { return one.Alias + " " + strconv.Quote(one.Path) + "\n" }),
 
 		// Of the service.
@@ -53,7 +54,7 @@ func (c *code) values() (values, error) {
 		"RequiredField": required.PageField, "RequiredRPC": required.rpc(),
 		"Missing":     c.list(func(one call) string { return strconv.Quote("no " + one.Upstream) }),
 		"TestWithout": "",
-	}
+	})
 
 	if len(optional) == 0 {
 		return v, nil
