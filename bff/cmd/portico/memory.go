@@ -16,7 +16,7 @@ import (
 // How memory is traded for time. Little of what the gateway holds outlives a request, so that rare collections cost little memory.
 const (
 	// gcPercent is how much the heap may grow between collections, in percent of what is in use.
-	gcPercent = 400
+	gcPercent = 200
 	// memoryShare is how much of the container's memory the process may take before collections become more frequent.
 	memoryShare = 0.8
 )
