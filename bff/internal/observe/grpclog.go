@@ -1,23 +1,27 @@
 package observe
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/grpclog"
 )
 
 // CaptureGRPC sends the warnings and errors that gRPC and grpc-gateway log themselves to the logger, as warnings: what fails for a
-// client is logged with its request. It is for commands, at their start: gRPC has one logger per process.
+// client is logged with its request. Lines that are the same but for their numbers are written once a minute, with how many were
+// left out. It is for commands, at their start: gRPC has one logger per process.
 func CaptureGRPC(logger *slog.Logger) {
-	grpclog.SetLoggerV2(grpcLogger{logger.With("source", "grpc")})
+	grpclog.SetLoggerV2(grpcLogger{logger: logger.With("source", "grpc"), repetitions: &repetitions{}})
 }
 
 // grpcLogger implements grpclog.LoggerV2.
-type grpcLogger struct{ logger *slog.Logger }
+type grpcLogger struct {
+	logger      *slog.Logger
+	repetitions *repetitions
+}
 
 // quiet reports whether a line is for debugging alone, because what an operator has to know is logged elsewhere.
 func quiet(line string) bool {
@@ -36,12 +40,23 @@ func quiet(line string) bool {
 }
 
 func (g grpcLogger) log(line string) {
-	level := slog.LevelWarn
+	text := strings.Join(strings.Fields(withoutVerbs(line)), " ")
+
 	if quiet(line) {
-		level = slog.LevelDebug
+		g.logger.Debug(text)
+		return
 	}
 
-	g.logger.Log(context.Background(), level, strings.Join(strings.Fields(withoutVerbs(line)), " "))
+	repeated, due := g.repetitions.count(text, time.Now())
+
+	switch {
+	case !due:
+		g.logger.Debug(text)
+	case repeated == 0:
+		g.logger.Warn(text)
+	default:
+		g.logger.Warn(text, "repeated", repeated)
+	}
 }
 
 // withoutVerbs leaves out what package fmt writes for arguments that do not fit their verbs, such as `%!p(int=1)` and

@@ -33,6 +33,7 @@ func TestCaptureGRPC(t *testing.T) { //nolint:paralleltest // gRPC has one logge
 	grpclog.Component("core").Warningf("[Channel #3] grpc: addrConn.createTransport failed to connect to %s.", `{Addr: "xds:1", }`)
 	grpclog.Component("lb").Errorf("state %%!p(balancer.State={(1) 2}) of %%!v(MISSING) is odd")
 	grpclog.Warningln("two", "words", "%!(EXTRA int=1)")
+	grpclog.Warningln("two", "words", "%!(EXTRA int=2)")
 	log.Close()
 
 	var lines []string

@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"strings"
@@ -103,6 +104,41 @@ func TestWhatHappensToConnectionsIsLoggedOnce(t *testing.T) {
 		if got := log.count(part); got != want {
 			t.Errorf("%q was logged %d times, want %d", part, got, want)
 		}
+	}
+}
+
+// A backend whose TLS is not that of the configuration is tried again and again, and has one line.
+func TestBackendThatRefusesTLSIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+
+	const refused = "level=WARN msg=\"the backend cannot be reached\" upstream=order address="
+
+	log := &lines{more: make(chan struct{}, 1)}
+	address := start(t, named("a"))
+	pool := open(t, upstream.Config{
+		Upstream:  config.Upstream{Addresses: []string{address}, Breaker: patient},
+		Transport: func() *tls.Config { return &tls.Config{MinVersion: tls.VersionTLS13} },
+	}, upstream.Deps{Logger: slog.New(slog.NewTextHandler(log, nil)), Observer: &observer{}})
+	orders := client(t, pool)
+
+	for range 5 {
+		if _, err := orders.GetOrder(t.Context(), &orderv1.GetOrderRequest{}); err == nil {
+			t.Fatal("it was called")
+		}
+
+		log.await(t, refused+address)
+
+		// Not to wait for the backoff.
+		conn, err := pool.Conn("order")
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		conn.ResetConnectBackoff()
+	}
+
+	if got := log.count(refused); got != 1 || log.count("tls: ") != 1 {
+		t.Errorf("%d lines: %s", got, log)
 	}
 }
 

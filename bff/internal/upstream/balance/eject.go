@@ -2,14 +2,21 @@ package balance
 
 import "time"
 
-// review readmits the members whose time is over and ejects those whose calls fail. It returns why it ejected each, and when
-// the next one is to be readmitted; zero if there is none. The caller holds the lock.
-func (w *wrapper) review(now time.Time) (ejections []string, next time.Time) {
+// verdict is about a member that was ejected, with the reason, or readmitted.
+type verdict struct {
+	address, reason string
+	until           time.Time
+}
+
+// review readmits the members whose time is over and ejects those whose calls fail. It returns which those were, and when the next
+// one is to be readmitted; zero if there is none. The caller holds the lock.
+func (w *wrapper) review(now time.Time) (verdicts []verdict, next time.Time) {
 	settings := w.group.settings.Ejection
 
 	for _, m := range w.members {
 		if m.ejected() && !now.Before(m.until) {
 			m.readmit(now)
+			verdicts = append(verdicts, verdict{address: m.address})
 		}
 	}
 
@@ -21,12 +28,12 @@ func (w *wrapper) review(now time.Time) (ejections []string, next time.Time) {
 		if reason := w.fault(m); reason != "" && w.mayEject(m) {
 			m.eject(now, settings.Time)
 
-			ejections = append(ejections, reason)
+			verdicts = append(verdicts, verdict{address: m.address, reason: reason, until: m.until})
 		}
 	}
 
 	if !w.anyUsable(nil) {
-		w.readmitAll(now)
+		verdicts = append(verdicts, w.readmitAll(now)...)
 	}
 
 	for _, m := range w.members {
@@ -35,7 +42,7 @@ func (w *wrapper) review(now time.Time) (ejections []string, next time.Time) {
 		}
 	}
 
-	return ejections, next
+	return verdicts, next
 }
 
 // fault returns why calls should not go to the member; it is empty if they should.
@@ -82,10 +89,13 @@ func (w *wrapper) anyUsable(without *member) bool {
 
 // readmitAll readmits all members that could be used: the others are down, and an address that fails now and then is better than
 // none.
-func (w *wrapper) readmitAll(now time.Time) {
+func (w *wrapper) readmitAll(now time.Time) (verdicts []verdict) {
 	for _, m := range w.members {
 		if m.ejected() && m.usable() {
 			m.readmit(now)
+			verdicts = append(verdicts, verdict{address: m.address})
 		}
 	}
+
+	return verdicts
 }

@@ -2,7 +2,6 @@ package balance
 
 import (
 	"cmp"
-	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -70,40 +69,6 @@ func groupOf(state resolver.State) *Group {
 func (g *Group) observe(reason string) {
 	if g.observer != nil {
 		g.observer.ObserveEjection(g.name, reason)
-	}
-}
-
-func (g *Group) logNoHealth() {
-	g.noHealth.Do(func() {
-		g.settings.Logger.Info("the backend has no health service (grpc.health.v1):"+
-			" its addresses count as healthy while they reply", "upstream", g.name)
-	})
-}
-
-// LogResolved logs that the name cannot be resolved any more, with the error, or, without one, that it can be again.
-func (g *Group) LogResolved(err error) {
-	if failed := err != nil; g.unresolved.Swap(failed) == failed {
-		return
-	}
-
-	if err != nil {
-		g.settings.Logger.Warn("the name of the backend cannot be resolved", "upstream", g.name, "error", err)
-	} else {
-		g.settings.Logger.Info("the name of the backend can be resolved again", "upstream", g.name)
-	}
-}
-
-// logReachable logs that an address can be reached again or, with an error, why it cannot any more.
-func (g *Group) logReachable(address string, err error) {
-	if err != nil {
-		// The text of the error that wraps it adds nothing.
-		if cause := errors.Unwrap(err); cause != nil {
-			err = cause
-		}
-
-		g.settings.Logger.Warn("the backend cannot be reached", "upstream", g.name, "address", address, "error", err)
-	} else {
-		g.settings.Logger.Info("the backend can be reached again", "upstream", g.name, "address", address)
 	}
 }
 

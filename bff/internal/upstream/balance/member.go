@@ -25,8 +25,10 @@ type member struct {
 	readmitted time.Time
 	// unresponsive reports that its connection was closed because nothing came from it any more, until there is a new one.
 	unresponsive bool
-	// unreachable reports that the last attempt to connect to it failed.
+	// unreachable reports that it was logged that it cannot be reached, or does not respond, until there is a new connection.
 	unreachable bool
+	// unserving reports that it was logged that it is not serving, until it is.
+	unserving bool
 }
 
 func (m *member) ejected() bool { return !m.until.IsZero() }

@@ -64,7 +64,7 @@ func TestOutlier(t *testing.T) {
 			}
 
 			if len(ejected) != len(tt.ejected) || len(reasons) != len(ejected) {
-				t.Errorf("%q are ejected, because of %q, want %q", ejected, reasons, tt.ejected)
+				t.Errorf("%q are ejected, because of %v, want %q", ejected, reasons, tt.ejected)
 			}
 
 			for _, name := range ejected {
@@ -74,8 +74,8 @@ func TestOutlier(t *testing.T) {
 			}
 
 			for _, reason := range reasons {
-				if reason != Outlier {
-					t.Errorf("the reason is %q", reason)
+				if reason.reason != Outlier {
+					t.Errorf("the reason is %v", reason)
 				}
 			}
 		})
@@ -135,8 +135,8 @@ func TestOutlierThatIsReadmittedBeginsAnew(t *testing.T) {
 		t.Fatal("not ejected")
 	}
 
-	if reasons, _ := w.review(m.until); len(reasons) != 0 || m.ejected() {
-		t.Errorf("ejected again at once: %q", reasons)
+	if reasons, _ := w.review(m.until); len(reasons) != 1 || reasons[0].reason != "" || m.ejected() {
+		t.Errorf("ejected again at once: %v", reasons)
 	}
 }
 

@@ -149,8 +149,13 @@ func (w *wrapper) hasAlternative(m *member) bool {
 // backoff; a stopped process does not complete the handshake of HTTP/2, so it gets no calls until it continues.
 func (w *wrapper) closeSilent(sc *subConn) {
 	w.mu.Lock()
-	sc.member.unresponsive = true
+	known := sc.member.unreachable
+	sc.member.unresponsive, sc.member.unreachable = true, true
 	w.mu.Unlock()
+
+	if !known {
+		w.group.logSilent(sc.member.address)
+	}
 
 	w.group.observe(Silence)
 	sc.conns.close()

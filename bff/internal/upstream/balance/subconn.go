@@ -119,7 +119,12 @@ func (sc *subConn) RegisterHealthListener(listener func(balancer.SubConnState)) 
 	sc.SubConn.RegisterHealthListener(func(s balancer.SubConnState) {
 		sc.wrapper.mu.Lock()
 		sc.health, sc.pending = s, true
+		changed := sc.member.changeServing(s.ConnectivityState)
 		sc.wrapper.mu.Unlock()
+
+		if changed {
+			sc.wrapper.group.logServing(sc.member.address, s.ConnectionError)
+		}
 
 		sc.wrapper.wake()
 	})

@@ -172,11 +172,11 @@ func (w *wrapper) run() {
 		}
 
 		w.mu.Lock()
-		ejections, next := w.review(time.Now())
+		verdicts, next := w.review(time.Now())
 		w.mu.Unlock()
 
-		for _, reason := range ejections {
-			w.group.observe(reason)
+		for _, v := range verdicts {
+			w.group.tell(v)
 		}
 
 		w.notifyChild()
