@@ -406,7 +406,7 @@ func TestStartUpTellsOfLegsThatAreRefused(t *testing.T) {
 
 	log := s.Logs.String()
 	if strings.Count(log, "a composite calls what") != 1 || !strings.Contains(log, `"level":"WARN"`) || !strings.Contains(log,
-		`"route":"GET /v1/me/dashboard","leg":"user.v1.UserService/ListUsers","requires":"any of users:admin","caller":"authenticated"`) {
+		`"route":"GET /v1/me/dashboard","leg":"user.v1.UserService.ListUsers","requires":"any of users:admin","caller":"authenticated"`) {
 		t.Errorf("%s", log)
 	}
 
@@ -488,7 +488,7 @@ func TestStartUpTellsOfLegsThatDependOnReplies(t *testing.T) {
 				return composite.Run(ctx, page, composite.Optional("user", func(ctx context.Context) error { return row.get(ctx, c) }))
 			})
 
-			if log := s.Logs.String(); strings.Contains(log, `"leg":"user.v1.UserService/ListUsers"`) != row.want ||
+			if log := s.Logs.String(); strings.Contains(log, `"leg":"user.v1.UserService.ListUsers"`) != row.want ||
 				strings.Contains(log, "a composite calls what") != row.want {
 				t.Errorf("%s", log)
 			}

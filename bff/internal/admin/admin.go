@@ -53,7 +53,8 @@ func New(deps Deps) http.Handler {
 
 func text(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	// The client may be gone.
-	_, _ = io.WriteString(w, message+"\n")
+	_, _ = io.WriteString(w, message+"\n") //nolint:gosec // It is plain text, and browsers are told so.
 }

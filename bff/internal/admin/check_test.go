@@ -22,27 +22,33 @@ var sets = map[string]struct {
 	operators, others, verbose string
 }{
 	"all_is_well": {
-		[]admin.Check{fine("serving", true), fine("upstream:order", false)}, 200, "ok\n", "ok\n",
+		[]admin.Check{fine("serving", true), fine("upstream:order", false)},
+		200, "ok\n", "ok\n",
 		"[+]serving ok\n[+]upstream:order ok\nreadyz check passed\n",
 	},
 	"a_backend_is_down": {
-		[]admin.Check{fine("serving", true), check("upstream:order", false, "unavailable", "10.0.0.1:9000 is failing")}, 200,
+		[]admin.Check{fine("serving", true), check("upstream:order", false, "unavailable", "10.0.0.1:9000 is failing")},
+		200,
 		"ok\n", "ok\n", "[+]serving ok\n[!]upstream:order unavailable 10.0.0.1:9000 is failing\nreadyz check passed\n",
 	},
 	"it_drains": {
-		[]admin.Check{check("serving", true, "draining", ""), fine("keys", true)}, 503, "draining\n", "draining\n",
+		[]admin.Check{check("serving", true, "draining", ""), fine("keys", true)},
+		503, "draining\n", "draining\n",
 		"[-]serving draining\n[+]keys ok\nreadyz check failed\n",
 	},
 	"keys_are_missing": {
-		[]admin.Check{fine("serving", true), check("keys", true, "waiting", issuer)}, 503, "waiting " + issuer + "\n", "waiting\n",
+		[]admin.Check{fine("serving", true), check("keys", true, "waiting", issuer)},
+		503, "waiting " + issuer + "\n", "waiting\n",
 		"[+]serving ok\n[-]keys waiting " + issuer + "\nreadyz check failed\n",
 	},
 	"several_fail": {
-		[]admin.Check{check("a", true, "waiting", "for x"), check("b", true, "waiting", "for y")}, 503,
+		[]admin.Check{check("a", true, "waiting", "for x"), check("b", true, "waiting", "for y")},
+		503,
 		"waiting for x\nwaiting for y\n", "waiting\n", "[-]a waiting for x\n[-]b waiting for y\nreadyz check failed\n",
 	},
 	"detail_of_what_is_well": {
-		[]admin.Check{check("configuration", false, admin.OK, "sha256:12ab")}, 200, "ok\n", "ok\n",
+		[]admin.Check{check("configuration", false, admin.OK, "sha256:12ab")},
+		200, "ok\n", "ok\n",
 		"[+]configuration ok sha256:12ab\nreadyz check passed\n",
 	},
 }

@@ -143,7 +143,8 @@ func notInToken(c rune) bool {
 // valid signature, which its issuer has to correct.
 func refuseCredential(w http.ResponseWriter, r *http.Request, cause error) {
 	if errors.Is(cause, errNoKeys) {
-		p := problem.New(codes.Unavailable, "tokens of this issuer cannot be verified at the moment").Because(reqinfo.ReasonUnverifiedCredential)
+		p := problem.New(codes.Unavailable, "tokens of this issuer cannot be verified at the moment").
+			Because(reqinfo.ReasonUnverifiedCredential)
 		p.RetryAfter = retryAfterNoKeys
 		problem.Write(w, r, p, cause)
 

@@ -37,7 +37,8 @@ func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
 			}
 
 			if fault != "" {
-				p := problem.Newf(codes.InvalidArgument, "the path variable %s %s", name, fault).Because(reqinfo.ReasonInvalidRequest)
+				p := problem.Newf(codes.InvalidArgument, "the path variable %s %s", name, fault).
+					Because(reqinfo.ReasonInvalidRequest)
 				p.Errors = []problem.FieldError{{In: binding.InPath, Field: name, Description: fault}}
 				problem.Write(w, req, p, nil)
 

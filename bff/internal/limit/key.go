@@ -51,7 +51,8 @@ func routeLimits(name string, limits []*porticov1.RateLimit) []limit {
 		logged := cmp.Or(l.GetName(), title)
 
 		out = append(out, limit{
-			id: id, title: title, name: logged, by: l.GetKey(), rate: rateOf(l), cost: max(l.GetCost(), 1), closed: l.GetClosedOnOutage(),
+			id: id, title: title, name: logged, by: l.GetKey(), rate: rateOf(l), cost: max(l.GetCost(), 1),
+			closed: l.GetClosedOnOutage(),
 		})
 	}
 

@@ -12,8 +12,8 @@ const (
 	maxRepetitions = 100
 )
 
-// repetitions remembers which lines were written lately. Lines are the same if they differ only in numbers, as of channels and ports.
-// It is safe for concurrent use.
+// repetitions remembers which lines were written lately. Lines are the same if they differ only in numbers, as of channels and
+// ports. It is safe for concurrent use.
 type repetitions struct {
 	mu    sync.Mutex
 	lines map[string]*repetition

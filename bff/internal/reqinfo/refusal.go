@@ -6,11 +6,11 @@ type Reason string
 // All reasons there are.
 const (
 	// ReasonNoCredential: the route needs a caller, and nobody was named.
-	ReasonNoCredential Reason = "no_credential"
+	ReasonNoCredential Reason = "no_credential" //nolint:gosec // It is none.
 	// ReasonInvalidCredential: the token, key or other credential is not valid.
-	ReasonInvalidCredential Reason = "invalid_credential"
+	ReasonInvalidCredential Reason = "invalid_credential" //nolint:gosec // It is none.
 	// ReasonUnverifiedCredential: it could not be verified, because keys or a verifier are missing.
-	ReasonUnverifiedCredential Reason = "unverified_credential"
+	ReasonUnverifiedCredential Reason = "unverified_credential" //nolint:gosec // It is none.
 	// ReasonClientCertificate: the certificate of the connection is not valid any more.
 	ReasonClientCertificate Reason = "client_certificate"
 	// ReasonScope, ReasonRole, ReasonOwner and ReasonCondition are the requirements of access policies.

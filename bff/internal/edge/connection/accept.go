@@ -24,8 +24,8 @@ type Accepting struct {
 // acceptInterval is how often failures are logged while there are more of them.
 const acceptInterval = time.Minute
 
-// Accept returns the listener with failures that are logged and counted: the first at once, then a line at most each minute, and one
-// when connections are accepted again. net/http tries again after a temporary failure, within a second.
+// Accept returns the listener with failures that are logged and counted: the first at once, then a line at most each minute, and
+// one when connections are accepted again. net/http tries again after a temporary failure, within a second.
 //
 // A connection that takes one of the last file descriptors of the process is closed at once, so that other listeners, calls to
 // backends and files have some.

@@ -11,15 +11,15 @@ import (
 // descriptorLimit is how many file descriptors the process may have. At start-up the Go runtime has raised it as far as it may.
 func descriptorLimit() int {
 	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || uint64(limit.Cur) > math.MaxInt32 {
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > math.MaxInt32 {
 		return math.MaxInt32
 	}
 
 	return int(limit.Cur)
 }
 
-// descriptor is the file descriptor of a connection; zero if that is not known. The system gives out the lowest that is free, so all
-// below it are in use.
+// descriptor is the file descriptor of a connection; zero if that is not known. The system gives out the lowest that is free, so
+// all below it are in use.
 func descriptor(conn net.Conn) int {
 	raw, ok := conn.(syscall.Conn)
 	if !ok {

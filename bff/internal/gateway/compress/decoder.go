@@ -68,7 +68,9 @@ func (d *decoder) Read(p []byte) (int, error) {
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return n, err
 	default:
-		return n, fmt.Errorf("%w: %w", problem.New(codes.InvalidArgument, d.library.invalid()).Because(reqinfo.ReasonInvalidRequest), err)
+		invalid := problem.New(codes.InvalidArgument, d.library.invalid()).Because(reqinfo.ReasonInvalidRequest)
+
+		return n, fmt.Errorf("%w: %w", invalid, err)
 	}
 }
 

@@ -53,7 +53,8 @@ func Requests(maxRatio int) func(http.Handler) http.Handler {
 			if decoders == nil && !empty {
 				w.Header().Set(acceptEncoding, "gzip, zstd")
 				problem.Write(w, r, problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
-					fmt.Sprintf("the Content-Encoding is %.100q; send gzip, zstd or none", c)).Because(reqinfo.ReasonMediaType), nil)
+					fmt.Sprintf("the Content-Encoding is %.100q; send gzip, zstd or none", c)).
+					Because(reqinfo.ReasonMediaType), nil)
 
 				return
 			}

@@ -2,7 +2,6 @@ package balance
 
 import (
 	"errors"
-	"log/slog"
 
 	"google.golang.org/grpc/connectivity"
 )
@@ -59,15 +58,14 @@ func (g *Group) logServing(address string, err error) {
 
 // tell counts and logs a member that was ejected or readmitted.
 func (g *Group) tell(v verdict) {
-	attrs := []any{"upstream", g.name, "address", v.address}
-
 	if v.reason == "" {
-		g.settings.Logger.Info("the backend gets calls again", attrs...)
+		g.settings.Logger.Info("the backend gets calls again", "upstream", g.name, "address", v.address)
 		return
 	}
 
 	g.observe(v.reason)
-	g.settings.Logger.Warn("the backend is left out for a while", append(attrs, "reason", v.reason, slog.Time("until", v.until))...)
+	g.settings.Logger.Warn("the backend is left out for a while", "upstream", g.name, "address", v.address, "reason", v.reason,
+		"until", v.until)
 }
 
 // changeServing records what the health service of the member says, and reports whether that is to be logged: a state that is not
