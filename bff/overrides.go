@@ -10,7 +10,6 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/hint"
@@ -32,54 +31,57 @@ func overrides(configured []config.Policy) ([]policy.Override, error) {
 	for i, c := range configured {
 		setting := fmt.Sprintf("policies[%d]", i)
 
-		set, err := methodPolicy(setting+".set", c.Set)
-		out, faults = append(out, policy.Override{Selector: c.Selector, Policy: set, Setting: setting}), append(faults, err)
-	}
+		o := policy.Override{Selector: c.Selector, Policy: &porticov1.MethodPolicy{}, Setting: setting}
 
-	return out, errors.Join(faults...)
-}
-
-// methodPolicy reads the fields that are set, each by itself, so that the error names all that are wrong.
-func methodPolicy(setting string, set map[string]any) (*porticov1.MethodPolicy, error) {
-	out := &porticov1.MethodPolicy{}
-
-	var faults []error
-
-	for _, name := range slices.Sorted(maps.Keys(set)) {
-		if err := setField(out, name, set[name]); err != nil {
-			faults = append(faults, &config.Fault{Path: setting + "." + name, Err: err})
+		// Each field by itself, so that the error names all that are wrong.
+		for _, name := range slices.Sorted(maps.Keys(c.Set)) {
+			faults = append(faults, setField(&o, name, c.Set[name]))
 		}
+
+		out = append(out, o)
 	}
 
 	return out, errors.Join(faults...)
 }
 
-func setField(out *porticov1.MethodPolicy, name string, value any) error {
-	fields := out.ProtoReflect().Descriptor().Fields()
+// setField reads a field of a policy into an override.
+func setField(o *policy.Override, name string, value any) error {
+	path := o.Setting + ".set." + name
 
-	field := fields.ByJSONName(name)
-	if field == nil {
-		field = fields.ByName(protoreflect.Name(name))
-	}
+	field := fieldNamed(o.Policy.ProtoReflect().Descriptor(), name)
 
 	switch {
 	case field == nil:
-		return fmt.Errorf("there is no such field of a policy%s", fieldHint(name))
+		return &config.Fault{Path: path, Err: fmt.Errorf("there is no such field of a policy%s", fieldHint(name))}
 	case !slices.Contains(overridable(), string(field.Name())):
-		return fmt.Errorf("is the schema's alone%s", fieldHint(""))
+		return &config.Fault{Path: path, Err: fmt.Errorf("is the schema's alone%s", fieldHint(""))}
+	}
+
+	value, err := plainJSON(value)
+	if err != nil {
+		return &config.Fault{Path: path, Err: fmt.Errorf("cannot be written as JSON: %w", err)}
+	}
+
+	if value, err = overrideValue(path, field, value); err != nil {
+		return err
 	}
 
 	text, err := json.Marshal(map[string]any{name: value})
 	if err != nil {
-		return fmt.Errorf("cannot be written as JSON: %w", err)
+		return &config.Fault{Path: path, Err: err}
 	}
 
 	read := &porticov1.MethodPolicy{}
 	if err := protojson.Unmarshal(text, read); err != nil {
-		return fmt.Errorf("is no value of portico.v1.MethodPolicy: %w", err)
+		return &config.Fault{Path: path, Err: fmt.Errorf("is no value of portico.v1.MethodPolicy: %w", err)}
 	}
 
-	proto.Merge(out, read)
+	proto.Merge(o.Policy, read)
+
+	// An empty list, or a zero of a field that does not know whether it is set.
+	if !read.ProtoReflect().Has(field) {
+		o.Cleared = append(o.Cleared, field)
+	}
 
 	return nil
 }

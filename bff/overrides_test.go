@@ -50,8 +50,8 @@ func TestWhatCannotBeOverridden(t *testing.T) {
 		"policies[0].set.cache.scope: what is the same for all": {
 			Selector: "*", Set: map[string]any{"cache": map[string]any{"ttl": "1s", "scope": "CACHE_SCOPE_PUBLIC"}},
 		},
-		"policies[0].set.timeout: 0s is not between":               {Selector: "*", Set: map[string]any{"timeout": "0s"}},
-		"policies[0].set.timeout: is no value of portico.v1.Metho": {Selector: "*", Set: map[string]any{"timeout": "soon"}},
+		"policies[0].set.timeout: 0s is not between":        {Selector: "*", Set: map[string]any{"timeout": "0s"}},
+		`policies[0].set.timeout: "soon" is not a duration`: {Selector: "*", Set: map[string]any{"timeout": "soon"}},
 	} {
 		_, err := bff.Compile(config.Config{Policies: []config.Policy{p}}, bff.WithServices(gen.Services()...))
 		if err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "\u00a0", " "), want) {

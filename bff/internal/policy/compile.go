@@ -83,6 +83,10 @@ func merged(method protoreflect.MethodDescriptor, defaults Defaults) (declared, 
 	for _, o := range defaults.Overrides {
 		if o.Selects(method.FullName()) {
 			override(set, o.Policy)
+
+			for _, field := range o.Cleared {
+				set.ProtoReflect().Clear(field)
+			}
 		}
 	}
 

@@ -14,6 +14,8 @@ type Override struct {
 	Selector string
 	// Policy holds the fields to replace.
 	Policy *porticov1.MethodPolicy
+	// Cleared are fields whose values are replaced by nothing, such as the list of rate limits by an empty one.
+	Cleared []protoreflect.FieldDescriptor
 	// Setting is its path in the configuration, such as "policies[0]".
 	Setting string
 }
