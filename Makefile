@@ -21,6 +21,11 @@ E2E := bff/e2e
 # Other people's APIs, a module of its own that serves them. Nothing of theirs is here: it is generated from Go modules.
 APIS := bff/internal/testkit/foreign/apis
 
+# The JSON Schema of the configuration file, and the page about its settings.
+SCHEMA := bff/config/schema.json
+SETTINGS := docs/configuration.md
+settings-into = go run ./bff/cmd/configdoc -schema "$(1)/schema.json" -page "$(1)/configuration.md"
+
 # The script of the page of `portico dev`.
 PAGE := bff/internal/tool/demo/page/main.js
 
@@ -168,7 +173,7 @@ fuzz: ## Run each fuzz target for FUZZTIME.
 	done
 
 .PHONY: generate
-generate: ## Generate gen/ from proto/, and the demo page's script.
+generate: ## Generate gen/ from proto/, the demo page's script, and what describes the settings.
 	@out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
 	$(options-into) || exit 1; \
 	$(protodeps) || exit 1; \
@@ -177,18 +182,22 @@ generate: ## Generate gen/ from proto/, and the demo page's script.
 	else echo 'gen/ts is left as it was: its generator runs on npm; without it, somebody else has to run `make generate`' >&2; \
 		mkdir -p gen/ts; cp -r gen/ts "$$out/gen/"; fi; \
 	$(call page-into,$$out) || exit 1; \
+	$(call settings-into,$$out) || exit 1; \
 	rm -rf gen $(FOREIGN)/gen $(COMPOSITES); \
 	mv "$$out/gen" gen; \
 	mv "$$out/$(COMPOSITES)" $(COMPOSITES); \
 	mv "$$out/$(FOREIGN)/gen" $(FOREIGN)/gen; \
-	mv "$$out/$(PAGE)" $(PAGE)
+	mv "$$out/$(PAGE)" $(PAGE); \
+	mv "$$out/schema.json" $(SCHEMA); \
+	mv "$$out/configuration.md" $(SETTINGS)
 	@$(library) generate
 
 .PHONY: check-generate
-check-generate: deps need-web ## Fail if gen/ is not what proto/ and the generators make.
+check-generate: deps need-web ## Fail if what is generated is not what its sources and the generators make.
 	@out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
-	$(call generate-into,$$out) && $(call typescript-into,$$out) && $(call page-into,$$out) || exit 1; \
-	{ diff -r gen "$$out/gen" && diff -r $(COMPOSITES) "$$out/$(COMPOSITES)" && diff -r $(FOREIGN)/gen "$$out/$(FOREIGN)/gen" && diff $(PAGE) "$$out/$(PAGE)"; } || \
+	$(call generate-into,$$out) && $(call typescript-into,$$out) && $(call page-into,$$out) && $(call settings-into,$$out) || exit 1; \
+	{ diff -r gen "$$out/gen" && diff -r $(COMPOSITES) "$$out/$(COMPOSITES)" && diff -r $(FOREIGN)/gen "$$out/$(FOREIGN)/gen" && diff $(PAGE) "$$out/$(PAGE)" && \
+		diff $(SCHEMA) "$$out/schema.json" && diff $(SETTINGS) "$$out/configuration.md"; } || \
 	{ echo 'generated code is stale: run `make generate`' >&2; exit 1; }
 	@$(library) check-generate
 

@@ -255,7 +255,10 @@ func (g *Gateway) openAdmin() (http.Handler, error) {
 		Checks:    g.readiness,
 		Metrics:   g.with.metrics.Handler(),
 		Upstreams: func() any { return g.current().backends.pool.Statuses() },
-		Mounts:    map[string]http.Handler{identity.Path: http.HandlerFunc(g.serveKeys), reloadPath: http.HandlerFunc(g.serveReload)},
+		Mounts: map[string]http.Handler{
+			identity.Path: http.HandlerFunc(g.serveKeys), reloadPath: http.HandlerFunc(g.serveReload),
+			configurationPath: http.HandlerFunc(g.serveConfiguration),
+		},
 	}
 	if level := observe.LevelOf(g.with.logger); level != nil {
 		deps.LogLevel = level

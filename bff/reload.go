@@ -2,8 +2,6 @@ package bff
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/observe"
-	"github.com/portico-gateway/portico/bff/internal/resource"
 )
 
 // WithConfigSource says where the configuration comes from, for ReloadFromSource and for POST /reload on the admin listener. read
@@ -83,7 +80,7 @@ type reloads struct {
 // open begins with the first configuration.
 func (r *reloads) open(metrics *observe.Reloads, first config.Config) {
 	r.metrics = metrics
-	r.state.Store(&ReloadState{Hash: hashOf(first), Loaded: time.Now()})
+	r.state.Store(&ReloadState{Hash: first.Hash(), Loaded: time.Now()})
 }
 
 func (g *Gateway) reload(ctx context.Context, trigger string, source func() (config.Config, error)) error {
@@ -106,7 +103,7 @@ func (g *Gateway) reload(ctx context.Context, trigger string, source func() (con
 	}
 
 	previous := state.Hash
-	state.Hash, state.Loaded, state.Changed = hashOf(after), state.Attempted, config.Changes(before, after)
+	state.Hash, state.Loaded, state.Changed = after.Hash(), state.Attempted, config.Changes(before, after)
 	g.reloads.state.Store(&state)
 	g.reloads.metrics.Accepted()
 	g.with.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded", slog.String("trigger", trigger),
@@ -223,13 +220,4 @@ func fixed(before, after config.Config) error {
 	}
 
 	return errors.Join(faults...)
-}
-
-// hashOf identifies a configuration.
-func hashOf(c config.Config) string {
-	const length = 12
-
-	sum := sha256.Sum256([]byte(resource.Key(c)))
-
-	return hex.EncodeToString(sum[:])[:length]
 }

@@ -13,27 +13,24 @@ import (
 // The tag default of a field is the value that WithDefaults puts in place of zero, or of a list that is nil. So a program cannot
 // set such a field to zero. The file and the environment can: "drain_delay: 0s" is no delay, since a configuration that was read
 // remembers what was set. The tag zero says that this is valid, and what it means. Without it, numbers and durations that have a
-// default must be positive.
+// default must be positive. The tag computed describes a default that depends on something.
 //
-// The tag enum lists the values of a text. The tag secret:"true" marks a text that is not shown.
+// The tag enum lists the values of a text. The tag secret marks a text that is not shown, or with the value url
+// a URL whose password is not.
 type Config struct {
-	Server   Server   `envPrefix:"SERVER_"    yaml:"server"`
-	Admin    Admin    `envPrefix:"ADMIN_"     yaml:"admin"`
-	Health   Health   `envPrefix:"HEALTH_"    yaml:"health"`
-	ClientIP ClientIP `envPrefix:"CLIENT_IP_" yaml:"client_ip"`
-	CORS     CORS     `envPrefix:"CORS_"      yaml:"cors"`
-	Headers  Headers  `envPrefix:"HEADERS_"   yaml:"headers"`
-	JSON     JSON     `envPrefix:"JSON_"      yaml:"json"`
-	Query    Query    `envPrefix:"QUERY_"     yaml:"query"`
-	// Compression is that of responses. Compressed requests are always accepted.
+	Server      Server      `envPrefix:"SERVER_"      yaml:"server"`
+	Admin       Admin       `envPrefix:"ADMIN_"       yaml:"admin"`
+	Health      Health      `envPrefix:"HEALTH_"      yaml:"health"`
+	ClientIP    ClientIP    `envPrefix:"CLIENT_IP_"   yaml:"client_ip"`
+	CORS        CORS        `envPrefix:"CORS_"        yaml:"cors"`
+	Headers     Headers     `envPrefix:"HEADERS_"     yaml:"headers"`
+	JSON        JSON        `envPrefix:"JSON_"        yaml:"json"`
+	Query       Query       `envPrefix:"QUERY_"       yaml:"query"`
 	Compression Compression `envPrefix:"COMPRESSION_" yaml:"compression"`
-	// Idempotency is the memory of responses to requests with the header Idempotency-Key.
 	Idempotency Idempotency `envPrefix:"IDEMPOTENCY_" yaml:"idempotency"`
 	Limits      Limits      `envPrefix:"LIMITS_"      yaml:"limits"`
-	// Cache is the memory of cached responses.
-	Cache Cache `envPrefix:"CACHE_" yaml:"cache"`
-	// Overload is how much the gateway does at a time.
-	Overload Overload `envPrefix:"OVERLOAD_" yaml:"overload"`
+	Cache       Cache       `envPrefix:"CACHE_"       yaml:"cache"`
+	Overload    Overload    `envPrefix:"OVERLOAD_"    yaml:"overload"`
 	// Redis is what gateways share: rate limits, cached responses, idempotency keys. Without it each has its own, in memory.
 	Redis Redis `envPrefix:"REDIS_" yaml:"redis"`
 	// Policies change what the schema says of methods, in this order: to make a limit tighter, or a timeout longer, without a
@@ -41,10 +38,8 @@ type Config struct {
 	Policies []Policy `env:"-"           yaml:"policies"`
 	Auth     Auth     `envPrefix:"AUTH_" yaml:"auth"`
 	Log      Log      `envPrefix:"LOG_"  yaml:"log"`
-	// Docs is how the API is described to those who use it.
-	Docs Docs `envPrefix:"DOCS_" yaml:"docs"`
-	// Upstreams are the backends by the names that the schema gives them. PORTICO_UPSTREAMS_<NAME>_ADDRESSES and …_TARGET set them
-	// from the environment.
+	Docs     Docs     `envPrefix:"DOCS_" yaml:"docs"`
+	// Upstreams are the backends by the names that the schema gives them.
 	Upstreams map[string]Upstream `envPrefix:"UPSTREAMS_" yaml:"upstreams"`
 
 	// origins says where the settings were set. Nil: by a program.
@@ -53,25 +48,25 @@ type Config struct {
 
 // Server is the listener for clients.
 type Server struct {
-	// Address to listen on, host:port. Default 127.0.0.1:8080.
+	// Address is what to listen on, host:port. Default 127.0.0.1:8080.
 	Address string `default:"127.0.0.1:8080" env:"ADDRESS" yaml:"address"`
 	// ReadHeaderTimeout bounds the arrival of a request's header. Default 5s.
 	ReadHeaderTimeout time.Duration `default:"5s" env:"READ_HEADER_TIMEOUT" yaml:"read_header_timeout"`
 	// IdleTimeout closes a connection without requests. Default 2m.
 	IdleTimeout time.Duration `default:"2m" env:"IDLE_TIMEOUT" yaml:"idle_timeout"`
-	// MaxHeaderBytes bounds a request's header. Default 1 MiB, as of net/http: an oversized token is refused as any other.
+	// MaxHeaderBytes bounds a request's header. Default 1 MiB, as in net/http.
 	MaxHeaderBytes int `default:"1048576" env:"MAX_HEADER_BYTES" yaml:"max_header_bytes"`
 	// RequestTimeout bounds a request whose method sets no timeout. Default 10s.
 	RequestTimeout time.Duration `default:"10s" env:"REQUEST_TIMEOUT" yaml:"request_timeout"`
-	// DrainDelay is how long a stopping gateway still accepts after its readiness began to fail, so that load balancers and
+	// DrainDelay is how long a gateway that stops goes on accepting after its readiness began to fail, so that load balancers and
 	// clients notice. Longer than the interval of their health checks is enough. Default 5s.
 	DrainDelay time.Duration `default:"5s" env:"DRAIN_DELAY" yaml:"drain_delay" zero:"no delay"`
 	// MaxConnections is how many clients may be connected at the same time. Default 20000.
 	MaxConnections int `default:"20000" env:"MAX_CONNECTIONS" yaml:"max_connections"`
-	// MaxStreamsPerConnection is how many requests may be under way on a connection of HTTP/2. Default 250.
+	// MaxStreamsPerConnection is how many requests may be in flight on a connection of HTTP/2. Default 250.
 	MaxStreamsPerConnection int `default:"250" env:"MAX_STREAMS_PER_CONNECTION" yaml:"max_streams_per_connection"`
-	// MaxAbortedPerConnection is how many requests more than it lets finish a connection may break off before it is closed.
-	// Default 100.
+	// MaxAbortedPerConnection is how many requests a connection may abort before it is closed, beyond those that it lets finish and
+	// one a second. Default 100.
 	MaxAbortedPerConnection int `default:"100" env:"MAX_ABORTED_PER_CONNECTION" yaml:"max_aborted_per_connection"`
 	// ServerTiming tells clients, by the header Server-Timing, how long the calls behind a response took.
 	ServerTiming bool `env:"SERVER_TIMING" yaml:"server_timing"`
@@ -89,7 +84,7 @@ type ServerTLS struct {
 	// ClientCAFile are the authorities whose client certificates are accepted. Empty: none is asked for.
 	ClientCAFile string `env:"CLIENT_CA_FILE" yaml:"client_ca_file"`
 	// ClientAuth is optional (a client may show a certificate) or required (it must). Default optional.
-	ClientAuth string `env:"CLIENT_AUTH" yaml:"client_auth"`
+	ClientAuth string `enum:"optional,required" env:"CLIENT_AUTH" yaml:"client_auth"`
 }
 
 // The values of ServerTLS.ClientAuth.
@@ -100,7 +95,7 @@ const (
 
 // Admin is the listener for operators: health, metrics, profiles. It must not be reachable by clients.
 type Admin struct {
-	// Address to listen on, host:port. Default 127.0.0.1:8081. "-" turns it off.
+	// Address is what to listen on, host:port; "-" turns it off. Default 127.0.0.1:8081.
 	Address string `default:"127.0.0.1:8081" env:"ADDRESS" yaml:"address"`
 }
 
@@ -125,12 +120,12 @@ type ClientIP struct {
 
 // CORS lets browsers of other origins call (Fetch standard). Without origins it is off.
 type CORS struct {
-	// AllowedOrigins are exact ("https://app.example.com") or carry one "*" ("https://*.example.com").
+	// AllowedOrigins are exact ("https://app.example.com") or have one "*" ("https://*.example.com").
 	AllowedOrigins []string `env:"ALLOWED_ORIGINS" yaml:"allowed_origins"`
-	// AllowedHeaders are the request headers that they may send. Default Authorization, Content-Type,
+	// AllowedHeaders are the request headers that browsers may send. Default Authorization, Content-Type,
 	// Idempotency-Key, Last-Event-Id, X-Request-Id.
 	AllowedHeaders []string `default:"Authorization,Content-Type,Idempotency-Key,Last-Event-Id,X-Request-Id" env:"ALLOWED_HEADERS" yaml:"allowed_headers"` //nolint:lll // A tag is one line.
-	// AllowCredentials lets them send cookies and TLS client certificates. It does not go with the origin "*".
+	// AllowCredentials lets browsers send cookies and TLS client certificates. It does not go with the origin "*".
 	AllowCredentials bool `env:"ALLOW_CREDENTIALS" yaml:"allow_credentials"`
 	// MaxAge is how long a browser may remember a preflight. Default 10m.
 	MaxAge time.Duration `default:"10m" env:"MAX_AGE" yaml:"max_age" zero:"browsers take 5s"`
@@ -139,8 +134,7 @@ type CORS struct {
 // Headers are the allow-lists between clients and backends. Nothing else passes but W3C traceparent and tracestate, towards
 // backends.
 type Headers struct {
-	// Request are client headers that backends get, as metadata of the same name in lower case: "Accept-Language", or "Cookie" for
-	// those who must.
+	// Request are client headers that backends get, as metadata of the same name in lower case, such as "Accept-Language".
 	Request []string `env:"REQUEST" yaml:"request"`
 	// Response are metadata of backends that clients get as headers of the same name.
 	Response []string `env:"RESPONSE" yaml:"response"`
@@ -148,8 +142,8 @@ type Headers struct {
 
 // JSON is how bodies are written and read.
 type JSON struct {
-	// Names are "camel" (userId) or "proto" (user_id). Both are read. Default camel.
-	Names string `default:"camel" env:"NAMES" yaml:"names"`
+	// Names is how fields are written: "camel" (userId) or "proto" (user_id). Both are read. Default camel.
+	Names string `default:"camel" enum:"camel,proto" env:"NAMES" yaml:"names"`
 	// EmitDefaults writes fields without presence that are unset: 0, "", [], {}. Default: they are left out.
 	EmitDefaults bool `env:"EMIT_DEFAULTS" yaml:"emit_defaults"`
 	// MaxDepth is how many objects and arrays may be nested in a body. Default 64.
@@ -165,11 +159,12 @@ const (
 // Query is how query parameters are read.
 type Query struct {
 	// Ignored are parameters that are ignored where no field has their name: names, or beginnings of names with "*" behind
-	// them. Default "utm_*"; an empty list ignores none.
+	// them. All other unknown ones are refused. Default "utm_*"; an empty list ignores none.
 	Ignored []string `default:"utm_*" env:"IGNORED" yaml:"ignored"`
 }
 
-// Compression is that of responses, by gzip or zstd, as the client likes. Streams are never compressed.
+// Compression is how responses are compressed: by gzip or zstd, as the client prefers. Streams never are. Compressed requests are
+// always accepted.
 type Compression struct {
 	// Disabled turns it off.
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
@@ -177,17 +172,17 @@ type Compression struct {
 	MinBytes int `default:"1024" env:"MIN_BYTES" yaml:"min_bytes" zero:"all are"`
 }
 
-// Idempotency is the memory of responses.
+// Idempotency is the memory of responses to requests with the header Idempotency-Key. It is used without Redis.
 type Idempotency struct {
-	// MaxBytes bounds it; the oldest responses go first. Default 64 MiB.
+	// MaxBytes is its size in bytes; the oldest responses go first. Default 64 MiB.
 	MaxBytes int64 `default:"67108864" env:"MAX_BYTES" yaml:"max_bytes"`
 }
 
 // Cache is the memory of cached responses. It is used without Redis.
 type Cache struct {
-	// Disabled turns off what the schema says about caching; requests at the same time still share one.
+	// Disabled ignores the cache policies of the schema. Identical requests at the same time still share a response.
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
-	// MaxBytes bounds it; what was not asked for lately goes first. Default 64 MiB.
+	// MaxBytes is its size in bytes; what was not requested lately goes first. Default 64 MiB.
 	MaxBytes int64 `default:"67108864" env:"MAX_BYTES" yaml:"max_bytes"`
 }
 
@@ -197,19 +192,19 @@ type Overload struct {
 	// requests are refused, as many as it takes to get to the target. Low priorities have half of it, critical ones twice as much.
 	// A very long one (1h) switches these refusals off. Default 5ms.
 	TargetDelay time.Duration `default:"5ms" env:"TARGET_DELAY" yaml:"target_delay"`
-	// MaxInFlight is how many requests may be under way. Default 1000 for each CPU that the process may use (GOMAXPROCS).
-	MaxInFlight int `env:"MAX_IN_FLIGHT" yaml:"max_in_flight"`
-	// MaxStreams is how many streams may be open beside them. Default 10000.
+	// MaxInFlight is how many requests may be in flight. Default 1000 for each CPU that the process may use (GOMAXPROCS).
+	MaxInFlight int `computed:"1000 per CPU" env:"MAX_IN_FLIGHT" yaml:"max_in_flight"`
+	// MaxStreams is how many streams may be open in addition. Default 10000.
 	MaxStreams int `default:"10000" env:"MAX_STREAMS" yaml:"max_streams"`
 	// MaxBufferedResponseBytes bounds what waits in memory, on all connections together, for clients to read it. Above it, the
 	// responses are cut off whose clients have read nothing for the longest time. Default 256 MiB.
 	MaxBufferedResponseBytes int64 `default:"268435456" env:"MAX_BUFFERED_RESPONSE_BYTES" yaml:"max_buffered_response_bytes"`
 }
 
-// Policy changes the policies of some methods.
+// Policy replaces parts of the policies of some methods.
 type Policy struct {
 	// Selector is a method ("order.v1.OrderService.GetOrder") or, with "*" as its last part, all methods of a service or a package
-	// ("order.v1.*"); "*" alone are all.
+	// ("order.v1.*"); "*" alone is for all.
 	Selector string `yaml:"selector"`
 	// Set are fields of portico.v1.MethodPolicy, as in JSON, that take the place of the schema's: timeout, max_body_bytes,
 	// rate_limits, retry, cache, breaker, priority and field_selection. Who may call is the schema's alone.
@@ -218,7 +213,7 @@ type Policy struct {
 
 // Limits hold for every client and route; the schema's come on top.
 type Limits struct {
-	// MaxBodyBytes is for methods that set none. Default 1 MiB.
+	// MaxBodyBytes is the largest body, in bytes, for methods whose schema sets none. Default 1 MiB.
 	MaxBodyBytes int64 `default:"1048576" env:"MAX_BODY_BYTES" yaml:"max_body_bytes"`
 	// MaxDecompressionRatio is how many times as large as it was sent a compressed body may become, beyond its first 16 KiB.
 	// Default 100.
@@ -235,9 +230,12 @@ type Limits struct {
 
 // Rate is a token bucket.
 type Rate struct {
-	Requests int64         `env:"REQUESTS" yaml:"requests"`
-	Per      time.Duration `default:"1s"   env:"PER"       yaml:"per"`
-	Burst    int64         `env:"BURST"    yaml:"burst"`
+	// Requests are how many become possible in the time Per. Default 1000.
+	Requests int64 `computed:"1000" env:"REQUESTS" yaml:"requests"`
+	// Per is that time. Default 1s.
+	Per time.Duration `default:"1s" env:"PER" yaml:"per"`
+	// Burst is how many are possible at once. Default Requests, or 2000 if those have their default, too.
+	Burst int64 `computed:"2000" env:"BURST" yaml:"burst"`
 }
 
 // Auth says whose credentials are accepted.
@@ -247,7 +245,7 @@ type Auth struct {
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// Issuers are those whose tokens are accepted.
 	Issuers []Issuer `envPrefix:"ISSUERS_" yaml:"issuers"`
-	// APIKeys are for machines.
+	// APIKeys are credentials of machines.
 	APIKeys APIKeys `envPrefix:"API_KEYS_" yaml:"api_keys"`
 	// Certificates are the client certificates that identify a principal. They need server.tls.client_ca_file.
 	Certificates []Certificate `env:"-" yaml:"certificates"`
@@ -265,19 +263,19 @@ type Auth struct {
 type Issuer struct {
 	// Issuer is the exact "iss" claim. With neither JWKSFile nor JWKSURL its keys are found by OpenID Connect Discovery.
 	Issuer string `env:"ISSUER" yaml:"issuer"`
-	// Audiences: a token must name one of them in "aud".
+	// Audiences are the values of "aud" of which a token must have one.
 	Audiences []string `env:"AUDIENCES" yaml:"audiences"`
-	// Algorithms that it signs with: RS256, PS256, ES256, ES384, EdDSA. Default RS256, ES256 and EdDSA.
-	Algorithms []string `default:"RS256,ES256,EdDSA" env:"ALGORITHMS" yaml:"algorithms"`
+	// Algorithms are those that it signs with: RS256, PS256, ES256, ES384, EdDSA. Default RS256, ES256 and EdDSA.
+	Algorithms []string `default:"RS256,ES256,EdDSA" enum:"RS256,PS256,ES256,ES384,EdDSA" env:"ALGORITHMS" yaml:"algorithms"`
 	// TokenTypes are the types ("typ") of its tokens to accept, without case and with or without "application/"; an empty text
 	// is for tokens without one. Default "", JWT and at+jwt.
 	TokenTypes []string `default:",JWT,at+jwt" env:"TOKEN_TYPES" yaml:"token_types"`
 	// JWKSFile or JWKSURL holds its public keys (RFC 7517).
 	JWKSFile string `env:"JWKS_FILE" yaml:"jwks_file"`
-	JWKSURL  string `env:"JWKS_URL"  yaml:"jwks_url"`
+	JWKSURL  string `env:"JWKS_URL"  secret:"url"     yaml:"jwks_url"`
 	// RefreshInterval is how often the file or the URL is read again. Default 5m.
 	RefreshInterval time.Duration `default:"5m" env:"REFRESH_INTERVAL" yaml:"refresh_interval"`
-	// Leeway for clocks that differ. Default 30s.
+	// Leeway is how much clocks may differ. Default 30s.
 	Leeway time.Duration `default:"30s" env:"LEEWAY" yaml:"leeway" zero:"none"`
 	// Claims are where a token says what the gateway wants to know.
 	Claims Claims `envPrefix:"CLAIMS_" yaml:"claims"`
@@ -289,13 +287,13 @@ type Issuer struct {
 
 // Claims are names of claims. A name with dots leads into objects ("realm_access.roles") unless a claim has that very name.
 type Claims struct {
-	// Subject is who calls. Default sub.
+	// Subject is the claim that says who calls. Default sub.
 	Subject string `default:"sub" env:"SUBJECT" yaml:"subject"`
-	// Scopes are a list, or a string with spaces between them. Default scope, or else scp.
+	// Scopes is the claim with the scopes: a list, or a string with spaces between them. Default scope, or else scp.
 	Scopes string `env:"SCOPES" yaml:"scopes"`
-	// Roles are a list or a single string. Default roles.
+	// Roles is the claim with the roles: a list or a single string. Default roles.
 	Roles string `default:"roles" env:"ROLES" yaml:"roles" zero:"none"`
-	// Tenant is the customer that the caller belongs to. Default tenant.
+	// Tenant is the claim that says which customer the caller belongs to. Default tenant.
 	Tenant string `default:"tenant" env:"TENANT" yaml:"tenant" zero:"none"`
 }
 
@@ -303,7 +301,7 @@ type Claims struct {
 type APIKeys struct {
 	// File lists the keys' hashes and their principals. It is read again when it changes. Empty: API keys are off.
 	File string `env:"FILE" yaml:"file"`
-	// Header that carries the key. Default X-Api-Key.
+	// Header is the name of the header with the key. Default X-Api-Key.
 	Header string `default:"X-Api-Key" env:"HEADER" yaml:"header"`
 	// ReloadInterval is how often the file is looked at. Default 10s.
 	ReloadInterval time.Duration `default:"10s" env:"RELOAD_INTERVAL" yaml:"reload_interval"`
@@ -313,7 +311,8 @@ type APIKeys struct {
 type Certificate struct {
 	// Name is what the certificate says of itself: "uri:spiffe://prod/billing", "dns:billing.internal", "email:ops@example.com"
 	// (subject alternative names) or "cn:billing" (common name).
-	Name    string   `yaml:"name"`
+	Name string `yaml:"name"`
+	// Subject, Scopes, Roles and Tenant are those of the principal.
 	Subject string   `yaml:"subject"`
 	Scopes  []string `yaml:"scopes"`
 	Roles   []string `yaml:"roles"`
@@ -335,9 +334,9 @@ type InternalToken struct {
 // Log is the log on standard error.
 type Log struct {
 	// Level is debug, info, warn or error. Default info.
-	Level string `default:"info" env:"LEVEL" yaml:"level"`
+	Level string `default:"info" enum:"debug,info,warn,error" env:"LEVEL" yaml:"level"`
 	// Format is json or text. Default json.
-	Format string `default:"json" env:"FORMAT" yaml:"format"`
+	Format string `default:"json" enum:"json,text" env:"FORMAT" yaml:"format"`
 	// Sample is the part of successful requests whose lines are written, over 0 up to 1. Lines of failures, refusals, incomplete
 	// responses and slow requests are always written. Default 1.
 	Sample float64 `default:"1" env:"SAMPLE" yaml:"sample"`

@@ -55,7 +55,10 @@ func Read(path string, environ []string) (Config, error) {
 		fileErr = decode(path, text, &c)
 	}
 
-	return c, errors.Join(fileErr, overlay(&c, environ))
+	err := errors.Join(fileErr, overlay(&c, environ))
+	c.origins.values = c.WithDefaults().values()
+
+	return c, err
 }
 
 // decode reads a file as far as it goes. The error names every fault with its place.

@@ -15,11 +15,15 @@ type Origin struct {
 	Column int `json:"column,omitempty"`
 	// Variable is the name of the environment variable.
 	Variable string `json:"variable,omitempty"`
+	// Program means that the program has changed the value since it was read.
+	Program bool `json:"program,omitempty"`
 }
 
 // String returns "portico.yaml:3:5", the name of the environment variable, or nothing for the zero value.
 func (o Origin) String() string {
 	switch {
+	case o.Program:
+		return "program"
 	case o.Variable != "":
 		return o.Variable
 	case o.Column > 0:
@@ -36,6 +40,8 @@ func (o Origin) String() string {
 type Origins struct {
 	file string
 	set  map[string]Origin
+	// values are those that were read, with the defaults, by their settings.
+	values map[string]string
 }
 
 // Origins returns where the settings were set. Nil if the configuration was not read by this package.

@@ -6,13 +6,13 @@ import "time"
 // Addresses.
 type Redis struct {
 	// URL is redis://user:password@host:port/database, or rediss:// for TLS. It is for the mode single.
-	URL string `env:"URL" secret:"true" yaml:"url"`
+	URL string `env:"URL" secret:"url" yaml:"url"`
 	// URLFile is a file with the URL. It is read again when it changes; a new password is for new connections, anything else is for
 	// the next start.
 	URLFile string `env:"URL_FILE" yaml:"url_file"`
 	// Mode is what is at the addresses: single, one server; sentinel, the Sentinels that watch it; or cluster, some nodes of a
 	// Redis Cluster. Default single.
-	Mode string `default:"single" env:"MODE" yaml:"mode"`
+	Mode string `default:"single" enum:"single,sentinel,cluster" env:"MODE" yaml:"mode"`
 	// Addresses are host:port, instead of a URL: that of the server, of Sentinels, or of nodes. All others are found through them.
 	Addresses []string `env:"ADDRESSES" yaml:"addresses"`
 	// MasterName is what the Sentinels call the server.

@@ -14,7 +14,7 @@ type Upstream struct {
 	// Balancing is how calls are spread over the addresses: round_robin, least_request, weighted_round_robin (by the load that
 	// backends report, gRFC A51) or ring_hash (a caller stays with a backend). Default round_robin. The control plane of an xds
 	// target decides for itself.
-	Balancing string `default:"round_robin" env:"BALANCING" yaml:"balancing"`
+	Balancing string `default:"round_robin" enum:"round_robin,least_request,weighted_round_robin,ring_hash" env:"BALANCING" yaml:"balancing"` //nolint:lll // A tag is one line.
 	// RefreshInterval is how often a DNS name is resolved without a failure, at least every second. Default 30s.
 	RefreshInterval time.Duration `default:"30s" env:"REFRESH_INTERVAL" yaml:"refresh_interval"`
 	// Probe finds out which addresses respond at all.
@@ -49,6 +49,7 @@ const (
 // Probe asks each address for its health (grpc.health.v1). Any reply will do: the status in it is watched all the time by another
 // call.
 type Probe struct {
+	// Disabled turns it off.
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// Interval is how often it asks. Default 500ms.
 	Interval time.Duration `default:"500ms" env:"INTERVAL" yaml:"interval"`
@@ -59,23 +60,25 @@ type Probe struct {
 // Ejection leaves out, for a while, an address at which calls fail one after the other, or that is the only one that replies with
 // errors.
 type Ejection struct {
+	// Disabled turns it off.
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
-	// Failures one after the other. Default 5.
+	// Failures are how many calls fail one after the other before. Default 5.
 	Failures int `default:"5" env:"FAILURES" yaml:"failures"`
-	// Time is how long, and so much more each time again. Default 5s.
+	// Time is how long the first time, and how much longer each further time, up to a minute. Default 5s.
 	Time time.Duration `default:"5s" env:"TIME" yaml:"time"`
-	// MaxRatio of the addresses may be left out. Default 0.5.
-	MaxRatio float64 `default:"0.5" env:"MAX_RATIO" yaml:"max_ratio"`
+	// MaxRatio is the part of the addresses that may be left out at a time. Default 0.5.
+	MaxRatio float64 `default:"0.5" env:"MAX_RATIO" max:"1" yaml:"max_ratio"`
 }
 
 // Concurrency is a limit that follows what the backend can take: when replies get slower, fewer calls are made at a time.
 type Concurrency struct {
+	// Disabled turns it off.
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// Min and Max bound the limit. Default 20 and 1000.
 	Min int `default:"20"   env:"MIN" yaml:"min"`
 	Max int `default:"1000" env:"MAX" yaml:"max"`
 	// Initial is where it begins. Default 200.
-	Initial int `env:"INITIAL" yaml:"initial"`
+	Initial int `computed:"200, within min and max" env:"INITIAL" yaml:"initial"`
 }
 
 // UpstreamTLS is TLS towards a backend. The files, in PEM, are read again when they change.
@@ -87,7 +90,7 @@ type UpstreamTLS struct {
 	// CertFile and KeyFile are what the gateway shows to the backend (mTLS).
 	CertFile string `env:"CERT_FILE" yaml:"cert_file"`
 	KeyFile  string `env:"KEY_FILE"  yaml:"key_file"`
-	// ServerName is the name to ask for (SNI) and to expect in its certificate. It is not the :authority of calls; see Authority.
+	// ServerName is the name to ask for (SNI) and to expect in its certificate. It is not the :authority of calls.
 	// Default: the host of the authority.
 	ServerName string `env:"SERVER_NAME" yaml:"server_name"`
 }
@@ -97,18 +100,18 @@ func (t UpstreamTLS) On() bool { return t != UpstreamTLS{} }
 
 // Breaker is a circuit breaker. Only unavailability and timeouts count as failures.
 type Breaker struct {
-	// FailureRatio of the calls in the window at which it opens. Default 0.5.
-	FailureRatio float64 `default:"0.5" env:"FAILURE_RATIO" yaml:"failure_ratio"`
-	// MinRequests in the window before it can open. Default 10.
+	// FailureRatio is the part of the calls in the window that fail, at which it opens. Default 0.5.
+	FailureRatio float64 `default:"0.5" env:"FAILURE_RATIO" max:"1" yaml:"failure_ratio"`
+	// MinRequests are the calls in the window that it needs before it can open. Default 10.
 	MinRequests uint32 `default:"10" env:"MIN_REQUESTS" yaml:"min_requests"`
 	// Window is how far back calls count. Default 10s.
 	Window time.Duration `default:"10s" env:"WINDOW" yaml:"window"`
 	// OpenFor is how long it refuses calls before it tries again. Default 2s.
 	OpenFor time.Duration `default:"2s" env:"OPEN_FOR" yaml:"open_for"`
-	// SlowAfter is what makes a call slow. Default: none is.
+	// SlowAfter is how long a call may take before it counts as slow. Default 0s: none is slow.
 	SlowAfter time.Duration `env:"SLOW_AFTER" yaml:"slow_after"`
-	// SlowRatio of the calls in the window at which it opens as well. Default 0.8.
-	SlowRatio float64 `default:"0.8" env:"SLOW_RATIO" yaml:"slow_ratio"`
+	// SlowRatio is the part of slow calls in the window, at which it opens as well. Default 0.8.
+	SlowRatio float64 `default:"0.8" env:"SLOW_RATIO" max:"1" yaml:"slow_ratio"`
 	// Probes are the calls that must succeed before it closes. Default 1.
 	Probes uint32 `default:"1" env:"PROBES" yaml:"probes"`
 }

@@ -1,7 +1,5 @@
 package config
 
-import "fmt"
-
 func (v *validation) serverTLS(t ServerTLS) {
 	v.certificateAndKey("server.tls", t.CertFile, t.KeyFile)
 	v.check(t.ClientCAFile == "" || t.CertFile != "", "server.tls.client_ca_file", "needs cert_file and key_file")
@@ -20,5 +18,5 @@ func (v *validation) certificateAndKey(path, cert, key string) {
 	}
 
 	v.check((cert == "") == (key == ""), path,
-		fmt.Sprintf("needs both cert_file and key_file, or neither; there is no %s", missing))
+		"needs both cert_file and key_file, or neither; there is no "+missing)
 }

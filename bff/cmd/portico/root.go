@@ -35,7 +35,7 @@ NO_COLOR.`,
 		SilenceErrors: true,
 	}
 	root.AddCommand(serveCommand(), devCommand(), tokenCommand(), apikeyCommand(), routesCommand(), explainCommand(),
-		lintCommand(), breakingCommand(), checkCommand(), newCommand(), versionCommand())
+		lintCommand(), breakingCommand(), checkCommand(), configCommand(), newCommand(), versionCommand())
 	root.SetFlagErrorFunc(explainFlag)
 	root.PersistentPreRunE = requireFlags
 	addStandardCommands(root)
