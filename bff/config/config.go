@@ -207,8 +207,8 @@ type Policy struct {
 	// ("order.v1.*"); "*" alone is for all.
 	Selector string `yaml:"selector"`
 	// Set are fields of portico.v1.MethodPolicy, as in JSON but with durations such as 1m30s, that replace the schema's: timeout,
-	// max_body_bytes, rate_limits, retry, cache, breaker, priority and field_selection. An empty list of rate_limits is none. Who may
-	// call is the schema's alone.
+	// max_body_bytes, rate_limits, retry, cache, breaker, priority and field_selection. An empty list of rate_limits is none. Who
+	// may call is the schema's alone.
 	Set map[string]any `yaml:"set"`
 }
 
