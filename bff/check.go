@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
@@ -77,11 +78,22 @@ func (f *Findings) warnf(path, format string, args ...any) {
 	f.Warnings = errors.Join(f.Warnings, &config.Fault{Path: path, Err: fmt.Errorf(format, args...)})
 }
 
-// names reports whether there is a fault of this setting.
-func (f *Findings) names(path string) bool {
+// within reports whether there is a fault of this setting, or of one within it.
+func (f *Findings) within(path string) bool {
 	var nowhere *config.Origins
 
-	return slices.ContainsFunc(nowhere.Faults(f.Faults), func(fault *config.LocatedFault) bool { return fault.Path == path })
+	return slices.ContainsFunc(nowhere.Faults(f.Faults), func(fault *config.LocatedFault) bool {
+		rest, ok := strings.CutPrefix(fault.Path, path)
+
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
+}
+
+// merge adds what other checks have found.
+func (f *Findings) merge(other Findings) {
+	f.fault(other.Faults)
+	f.Warnings = errors.Join(f.Warnings, other.Warnings)
+	f.Passed = append(f.Passed, other.Passed...)
 }
 
 // checkHandlers registers the generated handlers, over connections that lead nowhere, and puts the pages before them.

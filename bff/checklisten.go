@@ -24,11 +24,12 @@ func (f *Findings) listeners(ctx context.Context, cfg config.Config) {
 }
 
 func (f *Findings) listen(ctx context.Context, setting, address string) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil || f.names(setting) || !isLocal(host) {
-		return
+	if host, _, err := net.SplitHostPort(address); err == nil && !f.within(setting) && isLocal(host) {
+		f.tryListen(ctx, setting, address)
 	}
+}
 
+func (f *Findings) tryListen(ctx context.Context, setting, address string) {
 	var lc net.ListenConfig
 
 	listener, err := lc.Listen(ctx, "tcp", address)

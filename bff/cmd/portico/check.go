@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,23 +15,43 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 )
 
+// onlineTimeout is how long --online may take unless it is told otherwise.
+const onlineTimeout = 5 * time.Second
+
 func checkCommand() *cobra.Command {
-	var path string
+	var (
+		path    string
+		online  bool
+		timeout time.Duration
+	)
 
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check a configuration against this gateway, without starting it",
 		Long: `Check a configuration against this gateway, without starting it: every key, value and variable, selectors of
 policies, that each service has its upstream, files and certificates, and whether the addresses can be listened on.
-All faults are printed at once, and the exit code is 1 if there are any. Nothing is asked over the network.`,
-		Example: "  portico check --config portico.yaml\n  portico check --config portico.yaml --output json | jq .faults",
-		Args:    noArgs,
+All faults are printed at once, and the exit code is 1 if there are any. Nothing is asked over the network, unless
+--online is set: then upstreams (names, certificates, health), keys of issuers and Redis are tried as well.`,
+		Example: `  portico check --config portico.yaml
+  portico check --config portico.yaml --output json | jq .faults
+  portico check --config portico.yaml --online --timeout 10s`,
+		Args: noArgs,
 	}
 	out := addOutput(cmd)
 	addConfig(cmd, &path, configUsage)
+	cmd.Flags().BoolVar(&online, "online", false, "ask upstreams, issuers and Redis as well")
+	cmd.Flags().DurationVar(&timeout, "timeout", onlineTimeout, "how long --online may take")
 
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		found := checkConfig(cmd.Context(), path)
+		if online && timeout <= 0 {
+			return usagef("--timeout: must be positive")
+		}
+
+		if !online {
+			timeout = 0
+		}
+
+		found := checkConfig(cmd.Context(), path, timeout)
 		if err := out.write(cmd, found, func() error { return found.print(cmd) }); err != nil {
 			return err
 		}
@@ -52,18 +73,29 @@ All faults are printed at once, and the exit code is 1 if there are any. Nothing
 type checked struct {
 	Faults   []*config.LocatedFault `json:"faults"`
 	Warnings []*config.LocatedFault `json:"warnings"`
+	// Passed are the checks of --online with a good result.
+	Passed []bff.Passed `json:"passed,omitempty"`
 	// Routes, Upstreams and Issuers are how many there are.
 	Routes    int `json:"routes"`
 	Upstreams int `json:"upstreams"`
 	Issuers   int `json:"issuers"`
 }
 
-// checkConfig checks a file with the environment over it, in all stages.
-func checkConfig(ctx context.Context, path string) checked {
+// checkConfig checks a file with the environment over it, in all stages, and for so long what it names. Zero: nothing is asked.
+func checkConfig(ctx context.Context, path string, online time.Duration) checked {
 	cfg, readErr := config.Read(path, os.Environ())
 	origins := cfg.Origins()
 	read := origins.Faults(readErr)
 	found := bff.CheckConfig(ctx, cfg, services()...)
+
+	if online > 0 {
+		ctx, cancel := context.WithTimeout(ctx, online)
+		defer cancel()
+
+		asked := bff.CheckOnline(ctx, cfg)
+		found.Faults, found.Passed = errors.Join(found.Faults, asked.Faults), asked.Passed
+		found.Warnings = errors.Join(found.Warnings, asked.Warnings)
+	}
 
 	known := slices.DeleteFunc(origins.Faults(found.Faults), func(fault *config.LocatedFault) bool {
 		return follows(fault, read) || errors.Is(readErr, config.ErrUnreadable) && !isSet(origins, fault)
@@ -76,7 +108,7 @@ func checkConfig(ctx context.Context, path string) checked {
 
 	return checked{
 		Faults: once(origins.Faults(errors.Join(faults...))), Warnings: once(origins.Faults(found.Warnings)),
-		Routes: len(found.Routes), Upstreams: len(cfg.Upstreams), Issuers: len(cfg.Auth.Issuers),
+		Passed: found.Passed, Routes: len(found.Routes), Upstreams: len(cfg.Upstreams), Issuers: len(cfg.Auth.Issuers),
 	}
 }
 
@@ -128,6 +160,12 @@ func (c checked) print(cmd *cobra.Command) error {
 		}
 	}
 
+	for _, passed := range c.Passed {
+		if err := printLines(cmd.OutOrStdout(), "ok: "+passed.Path+": "+passed.Text); err != nil {
+			return err
+		}
+	}
+
 	if len(c.Faults) > 0 {
 		return nil
 	}
@@ -150,7 +188,7 @@ func (c checked) error() error {
 // found first.
 func refused(ctx context.Context, path string, err error) error {
 	configuration, ok := errors.AsType[configError](err)
-	if found := checkConfig(ctx, path); ok && len(found.Faults) > 0 {
+	if found := checkConfig(ctx, path, 0); ok && len(found.Faults) > 0 {
 		return configError{error: found.error(), noFile: configuration.noFile}
 	}
 

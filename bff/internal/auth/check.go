@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -79,20 +80,48 @@ func checkIssuer(cfg config.Issuer) (setting string, err error) {
 
 // usable reports by its error that no key is for any of the algorithms.
 func (s keySet) usable(algorithms []string) error {
+	found := s.algorithms()
+	if slices.ContainsFunc(found, func(alg string) bool { return slices.Contains(algorithms, alg) }) {
+		return nil
+	}
+
+	return fmt.Errorf("%w: they are for %s, it signs with %s", errNoAlgorithm,
+		strings.Join(found, ", "), strings.Join(algorithms, ", "))
+}
+
+// CheckOnline fetches the keys of an issuer that are at a URL once, and says which algorithms they are for. The setting is the one
+// that leads to them.
+func CheckOnline(ctx context.Context, cfg config.Issuer) (setting, text string, err error) {
+	setting = "issuer"
+	if cfg.JWKSURL != "" {
+		setting = "jwks_url"
+	}
+
+	source, err := openKeys(cfg, filewatch.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return setting, "", err
+	}
+
+	keys, _, err := source.fetch(ctx)
+	if err != nil {
+		return setting, "", err
+	}
+
+	if err := keys.usable(cfg.Algorithms); err != nil {
+		return setting, "", err
+	}
+
+	return setting, fmt.Sprintf("%d keys, for %s", len(keys), strings.Join(keys.algorithms(), ", ")), nil
+}
+
+// algorithms are those that the keys are for, each once.
+func (s keySet) algorithms() []string {
 	var found []string
-
 	for _, key := range s {
-		for _, alg := range key.algs {
-			if slices.Contains(algorithms, alg) {
-				return nil
-			}
-
-			found = append(found, alg)
-		}
+		found = append(found, key.algs...)
 	}
 
 	slices.Sort(found)
 
-	return fmt.Errorf("%w: they are for %s, it signs with %s", errNoAlgorithm,
-		strings.Join(slices.Compact(found), ", "), strings.Join(algorithms, ", "))
+	return slices.Compact(found)
 }
