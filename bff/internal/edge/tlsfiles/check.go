@@ -76,6 +76,8 @@ func (c *checking) read(setting, file string) []byte {
 	text, err := os.ReadFile(file) //nolint:gosec // The operator names the file.
 	if err != nil {
 		c.problems = append(c.problems, Problem{Setting: setting, Err: err}) // It has the name.
+
+		return nil
 	}
 
 	return text

@@ -64,12 +64,7 @@ func (ca *CA) Pool() *x509.CertPool {
 func (ca *CA) Issue(tb testing.TB, certFile, keyFile, name, uri string) {
 	tb.Helper()
 
-	key := newKey(tb)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{name}, IPAddresses: []net.IP{net.ParseIP("127.0.0.1")},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
+	template := leaf(name, time.Time{}, time.Now().Add(time.Hour))
 
 	if uri != "" {
 		parsed, err := url.Parse(uri)
@@ -79,6 +74,29 @@ func (ca *CA) Issue(tb testing.TB, certFile, keyFile, name, uri string) {
 
 		template.URIs, template.IPAddresses, template.DNSNames = []*url.URL{parsed}, nil, nil
 	}
+
+	ca.issue(tb, certFile, keyFile, template)
+}
+
+// IssueFor writes a certificate for a server on loopback that is valid between two times, and its key.
+func (ca *CA) IssueFor(tb testing.TB, certFile, keyFile, name string, from, to time.Time) {
+	tb.Helper()
+
+	ca.issue(tb, certFile, keyFile, leaf(name, from, to))
+}
+
+func leaf(name string, from, to time.Time) *x509.Certificate {
+	return &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: to,
+		DNSNames: []string{name}, IPAddresses: []net.IP{net.ParseIP("127.0.0.1")},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+}
+
+func (ca *CA) issue(tb testing.TB, certFile, keyFile string, template *x509.Certificate) {
+	tb.Helper()
+
+	key := newKey(tb)
 
 	der, err := x509.CreateCertificate(rand.Reader, template, ca.certificate, key.Public(), ca.key)
 	if err != nil {
