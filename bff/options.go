@@ -79,11 +79,12 @@ func WithHTTPRules(name string, yaml []byte) Option {
 type Connect = func(upstream string) (grpc.ClientConnInterface, error)
 
 // WithComposite implements a service inside the gateway: register is the generated Register…Server function, build makes the
-// implementation over connections to upstreams. Open calls build for the gateway, and may call it once more for an instance that
-// calls nothing, as Explain does. The service itself must be among those of WithServices, and its proto say that it is a composite.
+// implementation over connections to upstreams. Open calls build for the gateway, and may call it again for instances that call
+// nothing, as Explain does. Build should connect to all upstreams that the composite calls: Open refuses a configuration with one
+// that nothing is known to call. The service itself must be among those of WithServices, and its proto say that it is a composite.
 //
 // A composite can call upstreams, and no other composite; its calls obey the policies of the methods that they call. Open runs each
-// method that has no side effects, on the other instance, over replies that are made up, to log which of its calls are refused. A
+// method that has no side effects, on another instance, over replies that are made up, to log which of its calls are refused. A
 // service with data of its own belongs in a backend.
 func WithComposite[S any](register func(grpc.ServiceRegistrar, S), build func(Connect) (S, error)) Option {
 	return func(o *options) {

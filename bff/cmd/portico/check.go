@@ -112,12 +112,12 @@ func checkConfig(ctx context.Context, path string, online time.Duration) checked
 	}
 }
 
-// follows reports whether a fault may only be there because a part of its setting could not be read.
+// follows reports whether a fault may only be there because its setting, or a part of it, could not be read.
 func follows(fault *config.LocatedFault, read []*config.LocatedFault) bool {
 	return fault.Path != "" && slices.ContainsFunc(read, func(first *config.LocatedFault) bool {
 		rest, within := strings.CutPrefix(first.Path, fault.Path)
 
-		return within && rest != "" && strings.ContainsAny(rest[:1], ".[")
+		return within && (rest == "" || strings.ContainsAny(rest[:1], ".["))
 	})
 }
 

@@ -52,7 +52,7 @@ func compile(path string) (*bff.Compiled, error) {
 
 	compiled, err := bff.Compile(cfg, services()...)
 	if err != nil {
-		return nil, configError{error: err}
+		return nil, configError{error: cfg.Origins().Locate(err)}
 	}
 
 	return compiled, nil

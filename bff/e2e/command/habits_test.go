@@ -33,7 +33,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{[]string{"routes"}, 0, nil},
 		{[]string{"serve", "--config", lacking}, 2, []string{"upstreams.user: is not configured", "upstreams.order: is not", "portico.example.yaml"}},
-		{[]string{"serve", "--config", noCertificate}, 2, []string{":2:17: server.tls.cert_file: open no_such.crt", "server.tls.key_file: open k", "upstreams.user: is", "has every setting"}},
+		{[]string{"serve", "--config", noCertificate}, 2, []string{":2:27: server.tls.cert_file: open no_such.crt", "server.tls.key_file: open k", "upstreams.user: is", "has every setting"}},
 		{[]string{"check", "--config", lacking}, 1, []string{"upstreams.user: is not configured"}},
 		{[]string{"routes", "--config", "habits_test.go"}, 2, []string{"habits_test.go:"}},
 		{[]string{"explain", "GET", "/v1/users/alice"}, 1, []string{"the request would be refused"}},

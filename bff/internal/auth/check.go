@@ -111,7 +111,7 @@ func CheckOnline(ctx context.Context, cfg config.Issuer) (setting, text string, 
 		return setting, "", err
 	}
 
-	return setting, fmt.Sprintf("%d keys, for %s", len(keys), strings.Join(keys.algorithms(), ", ")), nil
+	return setting, "has keys for " + strings.Join(keys.algorithms(), ", "), nil
 }
 
 // algorithms are those that the keys are for, each once.

@@ -87,8 +87,8 @@ func TestCheckOnline(t *testing.T) {
 		text    string
 		fault   string
 	}{
-		"keys":          {config.Issuer{Issuer: "a", JWKSURL: server.URL + "/keys"}, "jwks_url", "2 keys, for ES256, EdDSA", ""},
-		"discovery":     {config.Issuer{Issuer: server.URL}, "issuer", "2 keys", ""},
+		"keys":          {config.Issuer{Issuer: "a", JWKSURL: server.URL + "/keys"}, "jwks_url", "has keys for ES256, EdDSA", ""},
+		"discovery":     {config.Issuer{Issuer: server.URL}, "issuer", "has keys for", ""},
 		"not_found":     {config.Issuer{Issuer: "a", JWKSURL: server.URL + "/none"}, "jwks_url", "", "status 404"},
 		"other_issuer":  {config.Issuer{Issuer: server.URL + "/other"}, "issuer", "", `it is about issuer "https://other.example"`},
 		"no_key_for_it": {config.Issuer{Issuer: "a", JWKSURL: server.URL + "/keys", Algorithms: []string{"RS256"}}, "jwks_url", "", "no key is for an algorithm"},
