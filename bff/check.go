@@ -15,8 +15,8 @@ import (
 
 // Findings are what CheckConfig or CheckOnline found.
 type Findings struct {
-	// Faults joins what is wrong; nil if nothing is. What is wrong with a setting is or wraps a *config.Fault, so that the Origins of
-	// the configuration know its place.
+	// Faults joins what is wrong; nil if nothing is. What is wrong with a setting is or wraps a *config.Fault, so that the Origins
+	// of the configuration know its place.
 	Faults error
 	// Warnings joins what a gateway can work with, and somebody should look at; nil if there is nothing.
 	Warnings error
@@ -34,8 +34,8 @@ type Passed struct {
 	Text string `json:"text"`
 }
 
-// CheckConfig finds all that is wrong with a configuration, for a gateway with these options: what Compile, Open and Run refuse, all
-// at once, and what they accept though it cannot be meant, such as a certificate that has expired. It reads the files that the
+// CheckConfig finds all that is wrong with a configuration, for a gateway with these options: what Compile, Open and Run refuse,
+// all at once, and what they accept though it cannot be meant, such as a certificate that has expired. It reads the files that the
 // configuration names and tries to listen on its addresses for a moment. It makes no connections, looks up no names, and leaves
 // nothing running.
 func CheckConfig(ctx context.Context, cfg config.Config, opts ...Option) Findings {

@@ -24,9 +24,7 @@ func overridable() []string {
 
 // overrides reads the configured policies. The error joins every fault; what could be read is returned all the same.
 func overrides(configured []config.Policy) ([]policy.Override, error) {
-	out := make([]policy.Override, 0, len(configured))
-
-	var faults []error
+	out, faults := make([]policy.Override, 0, len(configured)), make([]error, 0, len(configured))
 
 	for i, c := range configured {
 		setting := fmt.Sprintf("policies[%d]", i)

@@ -58,8 +58,9 @@ func listed(users []string) string {
 	return users[0] + " needs it"
 }
 
-// neededUpstreams returns who needs each of the upstreams. Those that only may be needed, as the schema names them for a service that
-// composites can call, have nobody. Complete reports whether these are all: not if the composites cannot be made, which Open says.
+// neededUpstreams returns who needs each of the upstreams. Those that only may be needed, as the schema names them for a service
+// that composites can call, have nobody. Complete reports whether these are all: not if the composites cannot be made, which Open
+// says.
 func (c *Compiled) neededUpstreams() (needed map[string][]string, complete bool) {
 	needed = map[string][]string{}
 

@@ -58,8 +58,9 @@ func (c Config) validation() validation {
 
 // Words of URLs that are read in several places.
 const (
-	schemeHTTP = "http"
-	schemeDNS  = "dns"
+	schemeHTTP  = "http"
+	schemeHTTPS = "https"
+	schemeDNS   = "dns"
 )
 
 type validation struct{ problems []error }

@@ -38,7 +38,7 @@ func (v *validation) auth(a Auth) {
 
 		if issuer.JWKSURL != "" {
 			u, err := url.Parse(issuer.JWKSURL)
-			v.check(err == nil && (u.Scheme == "https" || u.Scheme == schemeHTTP) && u.Host != "", path+".jwks_url",
+			v.check(err == nil && (u.Scheme == schemeHTTPS || u.Scheme == schemeHTTP) && u.Host != "", path+".jwks_url",
 				fmt.Sprintf("is not an http or https URL: %q", issuer.JWKSURL))
 		}
 

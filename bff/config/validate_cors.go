@@ -72,7 +72,7 @@ func hostFault(origin, scheme, authority string) string {
 
 	u, err := url.Parse("//" + plain)
 
-	switch port, isDefault := map[string]string{schemeHTTP: "80", "https": "443"}[scheme]; {
+	switch port, isDefault := map[string]string{schemeHTTP: "80", schemeHTTPS: "443"}[scheme]; {
 	case !isASCII(authority):
 		return fmt.Sprintf("%q matches no origin: browsers send names of other scripts in ASCII, as xn--…", origin)
 	case err != nil || !isAuthority(plain):
@@ -82,7 +82,7 @@ func hostFault(origin, scheme, authority string) string {
 			origin, strings.TrimSuffix(origin, ":"+port))
 	}
 
-	if meant, near := hint.Nearest(scheme, []string{"https", schemeHTTP}); near && meant != scheme {
+	if meant, near := hint.Nearest(scheme, []string{schemeHTTPS, schemeHTTP}); near && meant != scheme {
 		return fmt.Sprintf("%q has the scheme %q; did you mean %q?", origin, scheme, meant)
 	}
 

@@ -149,7 +149,7 @@ func (c checked) print(cmd *cobra.Command) error {
 			text = warning.Path + ": " + text
 		}
 
-		if place := warning.Origin.String(); place != "" {
+		if place := warning.String(); place != "" {
 			text = place + ": warning: " + text
 		} else {
 			text = "warning: " + text

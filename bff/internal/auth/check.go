@@ -17,8 +17,8 @@ import (
 
 var errNoAlgorithm = errors.New("no key is for an algorithm of the issuer")
 
-// CheckConfig finds all that New refuses, and key sets in files that are of no use. It reads the files, and fetches nothing. The error
-// joins a *config.Fault for each.
+// CheckConfig finds all that New refuses, and key sets in files that are of no use. It reads the files, and fetches nothing. The
+// error joins a *config.Fault for each.
 func CheckConfig(cfg config.Auth) error {
 	var faults []error
 

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -90,7 +89,7 @@ func unselected(methods map[string]*policy.Method, overrides []policy.Override) 
 		}
 
 		faults = append(faults, &config.Fault{
-			Path: o.Setting + ".selector", Err: errors.New(fmt.Sprintf("%q selects no method", o.Selector) + meant(o.Selector, all)),
+			Path: o.Setting + ".selector", Err: fmt.Errorf("%q selects no method%s", o.Selector, meant(o.Selector, all)),
 		})
 	}
 

@@ -28,6 +28,8 @@ type Reached struct {
 	Err  error
 }
 
+const settingTarget = "target"
+
 // maxChecked is how many addresses behind a target are looked at.
 const maxChecked = 16
 
@@ -35,7 +37,7 @@ const maxChecked = 16
 // of its connections. The context bounds it.
 func CheckOnline(ctx context.Context, config Config) []Reached {
 	if controlled(config.Target) {
-		return []Reached{{Setting: "target", Text: "not looked up: the control plane has the addresses"}}
+		return []Reached{{Setting: settingTarget, Text: "not looked up: the control plane has the addresses"}}
 	}
 
 	addresses, name := config.Addresses, config.Authority
@@ -43,7 +45,7 @@ func CheckOnline(ctx context.Context, config Config) []Reached {
 	if config.Target != "" {
 		var err error
 		if addresses, err = lookUp(ctx, config.Target); err != nil {
-			return []Reached{{Setting: "target", Err: err}}
+			return []Reached{{Setting: settingTarget, Err: err}}
 		}
 
 		addresses, name = addresses[:min(len(addresses), maxChecked)], cmp.Or(name, endpointOf(config.Target))
@@ -60,7 +62,7 @@ func CheckOnline(ctx context.Context, config Config) []Reached {
 
 			all[i] = Reached{Setting: fmt.Sprintf("addresses[%d]", i), Text: text, Err: err}
 			if config.Target != "" {
-				all[i].Setting, all[i].Text = "target", address+": "+text
+				all[i].Setting, all[i].Text = settingTarget, address+": "+text
 			}
 
 			if config.Target != "" && err != nil {
@@ -77,7 +79,7 @@ func CheckOnline(ctx context.Context, config Config) []Reached {
 // endpointOf is the name in a target.
 func endpointOf(target string) string {
 	if strings.HasPrefix(target, "unix") {
-		return "localhost"
+		return authority("unix:")
 	}
 
 	if _, rest, ok := strings.Cut(target, "://"); ok {
@@ -113,12 +115,12 @@ func checkAddress(ctx context.Context, config Config, address, name string) (str
 }
 
 func dialAddress(ctx context.Context, address string) (net.Conn, error) {
-	network := "tcp"
+	network, at := "tcp", address
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		network, address = "unix", strings.TrimPrefix(path, "//")
+		network, at = "unix", strings.TrimPrefix(path, "//")
 	}
 
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	conn, err := new(net.Dialer).DialContext(ctx, network, at)
 	if err == nil {
 		return conn, nil
 	}
@@ -174,9 +176,7 @@ func refusal(err error) string {
 
 // askHealth says what a backend reports (grpc.health.v1). One that does not know the service is as good as one that serves.
 func askHealth(ctx context.Context, address, authority string, transport credentials.TransportCredentials) (string, error) {
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		address = "unix:" + path
-	} else {
+	if !strings.HasPrefix(address, "unix:") {
 		address = "passthrough:///" + address
 	}
 

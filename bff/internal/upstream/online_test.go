@@ -80,7 +80,9 @@ func TestCheckOnline(t *testing.T) {
 	_, port, _ := net.SplitHostPort(serving)
 	names := nameserver.Start(t, "127.0.0.1")
 
-	addresses := func(list ...string) upstream.Config { return upstream.Config{Upstream: config.Upstream{Addresses: list}} }
+	addresses := func(list ...string) upstream.Config {
+		return upstream.Config{Upstream: config.Upstream{Addresses: list}}
+	}
 	target := func(text string) upstream.Config { return upstream.Config{Upstream: config.Upstream{Target: text}} }
 	encrypted := func(address, name string, ca *tlstest.CA, show ...tls.Certificate) upstream.Config {
 		c := addresses(address)

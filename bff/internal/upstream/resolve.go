@@ -39,10 +39,10 @@ func serviceConfig(config Config) (string, error) {
 func resolvers(config Config, group *balance.Group) []resolver.Builder {
 	builders := []resolver.Builder{attached{Builder: list(config), group: group}}
 
-	// Those that gRPC has (gRPC Name Resolution). Another one that a program adds works, but its addresses are not in Addresses.
-	for _, scheme := range []string{"dns", "unix", "unix-abstract", "passthrough"} {
+	// Another one that a program adds works, but its addresses are not in Addresses.
+	for _, scheme := range grpcSchemes() {
 		builder := attached{Builder: resolver.Get(scheme), group: group}
-		if scheme == "dns" {
+		if scheme == schemeDNS {
 			builder.refresh = config.RefreshInterval
 		}
 

@@ -10,6 +10,11 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
+// grpcSchemes are those of the resolvers that gRPC has (gRPC Name Resolution).
+func grpcSchemes() []string { return []string{schemeDNS, "passthrough", "unix", "unix-abstract"} }
+
+const schemeDNS = "dns"
+
 // CheckTarget refuses a target whose scheme no resolver of this program has: gRPC would look up the whole text as a name of DNS. A
 // target without a scheme is such a name.
 func CheckTarget(target string) error {
@@ -19,7 +24,7 @@ func CheckTarget(target string) error {
 	case !ok && !controlled(target):
 		return nil
 	case ok && !controlled(target) && resolver.Get(scheme) == nil:
-		schemes := []string{"dns", "passthrough", "unix", "unix-abstract", "xds"}
+		schemes := append(grpcSchemes(), "xds")
 
 		meant := hint.DidYouMean(scheme, schemes)
 		if meant == "" {
