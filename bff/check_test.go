@@ -19,7 +19,8 @@ import (
 func checkable() (config.Config, bff.Option) {
 	cfg := config.Config{
 		Server: config.Server{Address: "127.0.0.1:0"}, Admin: config.Admin{Address: "127.0.0.1:0"},
-		Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{},
+		Health: config.Health{Address: config.HealthOff},
+		Auth:   config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{},
 	}
 
 	var services []bff.Service

@@ -47,7 +47,9 @@ func CheckOnline(ctx context.Context, cfg config.Config) Findings {
 		o.run(func() { o.redis(ctx, cfg.Redis) })
 	}
 
-	for path, address := range map[string]string{"server.address": cfg.Server.Address, "admin.address": cfg.Admin.Address} {
+	for path, address := range map[string]string{
+		"server.address": cfg.Server.Address, "admin.address": cfg.Admin.Address, "health.address": cfg.Health.Address,
+	} {
 		if host, _, err := net.SplitHostPort(address); err == nil && !isLocal(host) && !invalid.within(path) {
 			o.run(func() { o.listener(ctx, path, address) })
 		}

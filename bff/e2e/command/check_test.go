@@ -50,6 +50,7 @@ func (s site) configuration() string {
   drain_delay: 4s
   tls: {cert_file: ` + s.file("good.crt") + `, key_file: ` + s.file("good.key") + `}
 admin: {address: "127.0.0.1:0"}
+health: {address: "-"}
 cors:
   allowed_origins: ["https://app.example.com"]
 overload: {max_in_flight: 100}
@@ -240,7 +241,7 @@ func TestCheckAsJSON(t *testing.T) {
 		t.Fatalf("exit %d: %+v", code, found)
 	}
 
-	if fault := found.Faults[0]; fault.File != path || fault.Line != 11 || fault.Column != 14 || fault.Path != "log.level" || fault.Reason == "" {
+	if fault := found.Faults[0]; fault.File != path || fault.Line != 12 || fault.Column != 14 || fault.Path != "log.level" || fault.Reason == "" {
 		t.Errorf("got %+v", fault)
 	}
 
@@ -286,6 +287,7 @@ func TestCheckOnline(t *testing.T) {
 	text := func(order, target, jwks string) string {
 		return `server: {address: "127.0.0.1:0"}
 admin: {address: "-"}
+health: {address: "-"}
 redis: {url: "` + redis.URL() + `"}
 auth: {issuers: [{issuer: "https://a.example", audiences: [a], jwks_url: "` + keys.URL + `", algorithms: [` + jwks + `]}]}
 upstreams:
@@ -318,7 +320,7 @@ upstreams:
 		{"auth.issuers[0].jwks_url", "no key is for an algorithm"}, {"upstreams.order.addresses[0]", "add that authority to tls.ca_file"},
 		{"upstreams.profile.target", "none.test"},
 	} {
-		if fault := found.Faults[i]; fault.Path != want.path || fault.Line != []int{4, 7, 8}[i] || !strings.Contains(fault.Reason, want.reason) {
+		if fault := found.Faults[i]; fault.Path != want.path || fault.Line != []int{5, 8, 9}[i] || !strings.Contains(fault.Reason, want.reason) {
 			t.Errorf("got %+v, want %+v", fault, want)
 		}
 	}
