@@ -56,7 +56,7 @@ func TestValues(t *testing.T) {
 			"htps://a.example": `did you mean "https"?`, "https:a": "scheme://host", "null": "scheme://host", "": "scheme://host", "https://a b": "scheme://host",
 		}},
 		{"cors.allowed_headers[0]", func(c *config.Config, text string) { c.CORS.AllowedHeaders = []string{text} }, []string{"X-A", "*"}, map[string]string{"X A": "header name"}},
-		{"upstreams.user.addresses[1]", address, []string{"first:2", "unix:/a", "[::1]:1", "127.0.0.1:8082"}, map[string]string{
+		{"upstreams.user.addresses[1]", address, []string{"first:2", "unix:/a", "[::1]:1", "127.0.0.1:8083"}, map[string]string{
 			"127.0.0.1:185470": "from 1 to 65535", "first:1": "addresses[0]", "First:1": "addresses[0]", "http://u:9": `write "u:9"`, "u": "no port",
 			"dns:///u:9": "as target", "127.0.0.1:8080": "server.address", "localhost:8081": "admin.address", ":8080": "server.address",
 		}},
