@@ -44,6 +44,7 @@ type options struct {
 	listening       func(server, admin net.Addr)
 	source          func() (config.Config, error)
 	startAttrs      []slog.Attr
+	reloaded        func(config.Config)
 
 	// faults are what is wrong with the options themselves.
 	faults optionFaults

@@ -25,9 +25,20 @@ func WithConfigSource(read func() (config.Config, error)) Option {
 	}
 }
 
+// WithReloaded calls a function with each configuration that a reload has put in place, with its defaults, for what is the
+// program's own. The function must not reload. A later one replaces it.
+//
+// Without it, nobody is told; ReloadState has what became of the last reload.
+func WithReloaded(reloaded func(config.Config)) Option {
+	return func(o *options) {
+		o.faults.need("WithReloaded", "the function", reloaded)
+		o.reloaded = reloaded
+	}
+}
+
 // Why a gateway is not reloaded.
 var (
-	errClosed   = errors.New("the gateway is closed")
+	errStopping = errors.New("the gateway is stopping")
 	errNoSource = errors.New("there is no source of the configuration (WithConfigSource)")
 	errFixed    = errors.New("cannot change while the gateway runs: restart it")
 )
@@ -52,18 +63,27 @@ type ReloadState struct {
 // The error names every fault, of a setting that cannot change as a *config.Fault. Then nothing has changed. Reloads wait for one
 // another. The context is for the reload alone. It must not be called after Close.
 func (g *Gateway) Reload(ctx context.Context, cfg config.Config) error {
-	return g.reload(ctx, "program", func() (config.Config, error) { return cfg, nil })
+	return g.reload(ctx, reloading{trigger: "program", read: func() (config.Config, error) { return cfg, nil }})
 }
 
 // ReloadFromSource is Reload with what the function of WithConfigSource returns, which is refused if it returns an error. The log
 // says what triggered it.
 func (g *Gateway) ReloadFromSource(ctx context.Context, trigger string) error {
+	return g.reloadFromSource(ctx, trigger, false)
+}
+
+// ReloadIfChanged is ReloadFromSource, but does nothing if the configuration is the one in use and none was refused since it is.
+func (g *Gateway) ReloadIfChanged(ctx context.Context, trigger string) error {
+	return g.reloadFromSource(ctx, trigger, true)
+}
+
+func (g *Gateway) reloadFromSource(ctx context.Context, trigger string, ifChanged bool) error {
 	source := g.current().compiled.options.source
 	if source == nil {
 		return errNoSource
 	}
 
-	return g.reload(ctx, trigger, source)
+	return g.reload(ctx, reloading{trigger: trigger, read: source, ifChanged: ifChanged})
 }
 
 // ReloadState returns what became of the last reload. It is safe for concurrent use.
@@ -83,65 +103,88 @@ func (r *reloads) open(metrics *observe.Reloads, first config.Config) {
 	r.state.Store(&ReloadState{Hash: first.Hash(), Loaded: time.Now()})
 }
 
-func (g *Gateway) reload(ctx context.Context, trigger string, source func() (config.Config, error)) error {
+// reloading is one reload.
+type reloading struct {
+	trigger string
+	read    func() (config.Config, error)
+	// ifChanged does nothing if the configuration is in use already.
+	ifChanged bool
+}
+
+func (g *Gateway) reload(ctx context.Context, r reloading) error {
 	g.reloads.one.Lock()
 	defer g.reloads.one.Unlock()
 
-	before := g.current().compiled.config
+	before := g.config()
 	state := *g.reloads.state.Load()
+
+	cfg, err := r.read()
+	if err != nil {
+		err = fmt.Errorf("configuration: %w", err)
+	} else if r.ifChanged && state.Refused == nil && cfg.Hash() == state.Hash {
+		return nil
+	}
+
 	state.Attempted, state.Refused = time.Now(), nil
 
-	after, err := g.apply(ctx, source)
+	if err == nil {
+		err = g.apply(ctx, cfg)
+	}
+
 	if err != nil {
 		state.Refused = err
 		g.reloads.state.Store(&state)
 		g.reloads.metrics.Refused()
 		g.with.logger.LogAttrs(ctx, slog.LevelError, "configuration refused; the one before stays in use",
-			slog.String("trigger", trigger), slog.String("hash", state.Hash), slog.Any("error", err))
+			slog.String("trigger", r.trigger), slog.String("hash", state.Hash), slog.Any("error", err))
 
 		return err
 	}
 
-	previous := state.Hash
+	previous, after := state.Hash, g.config()
 	state.Hash, state.Loaded, state.Changed = after.Hash(), state.Attempted, config.Changes(before, after)
 	g.reloads.state.Store(&state)
 	g.reloads.metrics.Accepted()
-	g.with.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded", slog.String("trigger", trigger),
+
+	if reloaded := g.current().compiled.options.reloaded; reloaded != nil {
+		reloaded(after)
+	}
+
+	g.with.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded", slog.String("trigger", r.trigger),
 		slog.String("hash", state.Hash), slog.String("previous_hash", previous), slog.Any("changed", state.Changed))
 
 	return nil
 }
 
-// apply makes the configuration of the source the current one, and returns it with its defaults.
-func (g *Gateway) apply(ctx context.Context, source func() (config.Config, error)) (config.Config, error) {
-	cfg, err := source()
-	if err != nil {
-		return config.Config{}, fmt.Errorf("configuration: %w", err)
+// apply makes a configuration the current one.
+func (g *Gateway) apply(ctx context.Context, cfg config.Config) error {
+	if g.with.life.over() {
+		return errStopping
 	}
 
 	next, err := Compile(cfg, g.given...)
 	if err != nil {
-		return config.Config{}, err
+		return err
 	}
 
 	if err := errors.Join(next.validate(), fixed(g.current().compiled.config, next.config)); err != nil {
-		return config.Config{}, err
+		return err
 	}
 
 	// The context of the gateway, which has no end but that of its background work.
 	opened, err := g.open(g.with.life.context, next)
 	if err != nil {
-		return config.Config{}, err
+		return err
 	}
 
 	if err := ctx.Err(); err != nil {
-		return config.Config{}, errors.Join(err, opened.end())
+		return errors.Join(err, opened.end())
 	}
 
 	before := g.config().Server
 
 	if !g.enter(opened) {
-		return config.Config{}, errors.Join(errClosed, opened.end())
+		return errors.Join(errStopping, opened.end())
 	}
 
 	g.front.update(next.config.Server)
@@ -151,7 +194,7 @@ func (g *Gateway) apply(ctx context.Context, source func() (config.Config, error
 		g.with.connections.Renew()
 	}
 
-	return next.config, nil
+	return nil
 }
 
 // enter makes a generation the current one, and applies what is the same for all. It returns false if the gateway is closed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ const (
 const configUsage = "YAML file; PORTICO_… environment variables override it"
 
 func serveCommand() *cobra.Command {
-	var path string
+	reload := reloading{environ: os.Environ()}
 
 	cmd := &cobra.Command{
 		Use:   serveName,
@@ -30,37 +31,45 @@ func serveCommand() *cobra.Command {
 		Long: `Run the gateway in front of backends that run elsewhere.
 
 It has no state, so any number of them can run side by side. On SIGTERM or SIGINT readiness fails first, accepted
-requests are answered, and the exit code is 0; a second one ends it at once. SIGHUP is ignored.`,
+requests are answered, and the exit code is 0; a second one ends it at once.
+
+On SIGHUP, POST /reload on the admin listener, and when the content of the file changes, the configuration is read
+again. One with faults is refused, and the one before stays in use. The environment is that of the start.`,
 		Example: "  portico serve --config portico.yaml\n  PORTICO_SERVER_ADDRESS=:8080 portico serve --config portico.yaml",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			hangups := ignoreSignals()
+			reload.hangups = ignoreSignals()
 
-			cfg, err := readConfig(path, config.Load)
+			cfg, err := readConfig(reload.path, config.Load)
 			if err != nil {
-				return refused(cmd.Context(), path, err)
+				return refused(cmd.Context(), reload.path, err)
 			}
 
-			return serving{log: cfg.Log, hangups: hangups}.run(cmd.Context(), func(ctx context.Context, log *observe.Log) error {
-				options := append(services(), bff.WithStartAttrs(slog.String("config", path)))
+			return serving{log: cfg.Log}.run(cmd.Context(), func(ctx context.Context, log *observe.Log) error {
+				options := slices.Concat(services(), loggingTo(log), reload.options(log),
+					[]bff.Option{bff.WithStartAttrs(slog.String("config", reload.path))})
 
-				gw, err := bff.New(ctx, cfg, append(options, loggingTo(log)...)...)
+				gw, err := bff.New(ctx, cfg, options...)
 				if err != nil {
-					return refused(ctx, path, configError{error: err})
+					return refused(ctx, reload.path, configError{error: err})
 				}
+
+				defer reload.start(ctx, gw, log)()
 
 				return gw.Run(ctx)
 			})
 		},
 	}
-	addConfig(cmd, &path, configUsage)
+	addConfig(cmd, &reload.path, configUsage)
+	cmd.Flags().BoolVar(&reload.watch, "watch", true, "read the file again when its content changes")
 
 	return cmd
 }
 
 // serving is what the commands that serve have in common: log, signals and memory.
 type serving struct {
-	log     config.Log
+	log config.Log
+	// hangups are those that are handled here. Nil: none are.
 	hangups <-chan os.Signal
 	// endOnHangup makes a hangup end the process. Otherwise it is only logged.
 	endOnHangup bool
