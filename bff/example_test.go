@@ -103,6 +103,41 @@ func ExampleCompiled_Open() {
 	// 200 {"shelfId":"poetry"}
 }
 
+// Reload puts another configuration in place while requests are served. One that is refused changes nothing.
+func ExampleGateway_Reload() {
+	ctx := context.Background()
+
+	address, stop := startShelves()
+	defer stop()
+
+	cfg := config.Config{
+		Auth:      config.Auth{Disabled: true},
+		Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{address}}},
+	}
+
+	gw, err := bff.New(ctx, cfg, withShelf(), quiet())
+	if err != nil {
+		log.Print(err)
+
+		return
+	}
+	defer gw.Close()
+
+	server := httptest.NewServer(gw)
+	defer server.Close()
+
+	cfg.JSON.Names = config.NamesProto
+	fmt.Println(gw.Reload(ctx, cfg), gw.ReloadState().Changed, get(server.URL+"/v1/shelves/poetry"))
+
+	cfg.JSON.Names, cfg.Server.Address = config.NamesCamel, ":80"
+	fmt.Println(gw.Reload(ctx, cfg))
+	fmt.Println(get(server.URL + "/v1/shelves/poetry"))
+	// Output:
+	// <nil> [json.names] 200 {"shelf_id":"poetry"}
+	// server.address: cannot change while the gateway runs: restart it
+	// 200 {"shelf_id":"poetry"}
+}
+
 // The description is the document that a gateway serves at /openapi.json.
 func ExampleCompiled_OpenAPI() {
 	compiled, err := bff.Compile(config.Config{

@@ -61,7 +61,7 @@ type ReloadState struct {
 // is taken over: see docs/reload.md, which says what survives and what cannot change.
 //
 // The error names every fault, of a setting that cannot change as a *config.Fault. Then nothing has changed. Reloads wait for one
-// another. The context is for the reload alone. It must not be called after Close.
+// another. The context is for the reload alone. The configuration must not be changed afterwards.
 func (g *Gateway) Reload(ctx context.Context, cfg config.Config) error {
 	return g.reload(ctx, reloading{trigger: "program", read: func() (config.Config, error) { return cfg, nil }})
 }
