@@ -247,7 +247,7 @@ func (g *Gateway) endGenerations() error {
 
 // fixedSettings are those that cannot change, with all below them.
 func fixedSettings() []string {
-	return []string{"server.address", "admin.address", "limits.max_keys", "log.format"}
+	return []string{"server.address", "admin.address", "log.format"}
 }
 
 // fixed returns a fault for each setting that has changed and cannot.

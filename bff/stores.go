@@ -57,9 +57,16 @@ func (c *Compiled) openStores(ctx context.Context, with opening, hold func() (re
 
 // buckets are the limits of this gateway alone, which are used while there is no Redis as well.
 func (c *Compiled) buckets(with opening) (*limit.Limiter, error) {
-	return resource.Take(with.shared, "rate limits", "", func(*resource.Lease) (*limit.Limiter, error) {
+	buckets, err := resource.Take(with.shared, "rate limits", "", func(*resource.Lease) (*limit.Limiter, error) {
 		return limit.New(c.config.Limits.MaxKeys), nil
 	})
+	if err != nil {
+		return nil, err
+	}
+
+	with.shared.AtCommit(func() { buckets.Resize(c.config.Limits.MaxKeys) })
+
+	return buckets, nil
 }
 
 func (c *Compiled) openMemory(_ context.Context, with opening) (*stores, error) {

@@ -241,7 +241,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 			c.Limits.Client.Burst += int64(round)
 			c.CORS.AllowedOrigins = []string{fmt.Sprintf("https://%d.example", round)}
 			c.Headers.Request = []string{fmt.Sprintf("X-Round-%d", round%3)}
-			c.Overload.MaxInFlight = 2000 + round
+			c.Overload.MaxInFlight, c.Limits.MaxKeys = 2000+round, 50_000+1000*(round%2)
 			c.Cache.MaxBytes, c.Idempotency.MaxBytes = int64(64+round)<<20, int64(64+round)<<20
 			c.Upstreams["payment"] = gatewaytest.Upstream(others[round%2].Address)
 			gatewaytest.SetPolicy(c, "order.v1.OrderService.GetOrder", gatewaytest.Object{"max_body_bytes": 1000 + round})

@@ -69,7 +69,9 @@ func TestSettingsTakeEffect(t *testing.T) {
 	header := s.As(t, "alice")
 	header.Set("Origin", "https://app.example")
 
-	get := func() gatewaytest.Response { return s.wantStatus(t, http.StatusOK, http.MethodGet, "/v1/users/alice/profile", header) }
+	get := func() gatewaytest.Response {
+		return s.wantStatus(t, http.StatusOK, http.MethodGet, "/v1/users/alice/profile", header)
+	}
 	if res := get(); res.Header.Get("Access-Control-Allow-Origin") != "" || !strings.Contains(res.Body, "userId") {
 		t.Errorf("%v %s", res.Header, res.Body)
 	}

@@ -67,6 +67,36 @@ func (t *tables) of(k kind) *table {
 	return t.made[k].Load()
 }
 
+// resize makes tables of another size, with what is in those that there are. Of a smaller one it evicts buckets as usual.
+func (t *tables) resize(maxKeys int) {
+	t.making.Lock()
+	defer t.making.Unlock()
+
+	if maxKeys == t.maxKeys {
+		return
+	}
+
+	t.maxKeys = maxKeys
+
+	for k := range t.made {
+		old := t.made[k].Load()
+		if old == nil {
+			continue
+		}
+
+		next := newTable(maxKeys, kind(k))
+		next.version = old.version + 1
+		old.move(next)
+		t.made[k].Store(next)
+	}
+}
+
+// settle waits for the end of a resize.
+func (t *tables) settle() {
+	t.making.Lock()
+	defer t.making.Unlock() //nolint:staticcheck // It has nothing else to do.
+}
+
 func (t *tables) len() int {
 	total := 0
 

@@ -67,6 +67,12 @@ func NewShared(maxKeys int, store Store, onOutage func(error)) *Limiter {
 	return &Limiter{local: NewMemory(maxKeys), clients: NewMemory(maxKeys), shared: store, onOutage: onOutage}
 }
 
+// Resize changes how many buckets are remembered in this gateway.
+func (l *Limiter) Resize(maxKeys int) {
+	l.local.Resize(maxKeys)
+	l.clients.Resize(maxKeys)
+}
+
 // With returns a Limiter over the same buckets of this gateway. The store and onOutage are those of NewShared, and legacyHeaders is
 // its LegacyHeaders.
 func (l *Limiter) With(store Store, onOutage func(error), legacyHeaders bool) *Limiter {

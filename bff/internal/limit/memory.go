@@ -34,9 +34,8 @@ func NewMemory(maxKeys int) *Memory {
 // the lock, a goroutine that had to wait would take the bucket for empty.
 func (m *Memory) Allow(request Request, now func() time.Time) Decision {
 	id := m.identify(request.Key)
-	s := m.tables.of(request.Rate.kind()).set(id)
+	s := m.lockSet(request.Rate.kind(), id)
 
-	s.mu.Lock()
 	defer s.mu.Unlock()
 
 	state, found := int64(0), s.find(id)
@@ -51,6 +50,24 @@ func (m *Memory) Allow(request Request, now func() time.Time) Decision {
 
 	return decision
 }
+
+// lockSet returns the set of a key, which it has locked.
+func (m *Memory) lockSet(k kind, id identity) *set {
+	for {
+		s := m.tables.of(k).set(id)
+		s.mu.Lock()
+
+		if !s.moved {
+			return s
+		}
+
+		s.mu.Unlock()
+		m.tables.settle()
+	}
+}
+
+// Resize changes how many buckets of each kind there may be. What was taken from them stays taken, unless there is no room.
+func (m *Memory) Resize(maxKeys int) { m.tables.resize(maxKeys) }
 
 // Take implements Store. It returns no errors.
 func (m *Memory) Take(_ context.Context, requests []Request) ([]Decision, error) {
@@ -87,12 +104,26 @@ func (m *Memory) takeAll(requests []Request, decisions []Decision) {
 	charges, sets := inlineCharges[:0], inlineSets[:0]
 
 	for i := range requests {
-		id := m.identify(requests[i].Key)
-		charges = append(charges, charge{id: id, set: m.tables.of(requests[i].Rate.kind()).set(id)})
-		sets = append(sets, charges[i].set)
+		charges = append(charges, charge{id: m.identify(requests[i].Key)})
 	}
 
-	sets = lock(sets)
+	for {
+		sets = sets[:0]
+
+		for i := range charges {
+			charges[i].set = m.tables.of(requests[i].Rate.kind()).set(charges[i].id)
+			sets = append(sets, charges[i].set)
+		}
+
+		sets = lock(sets)
+		if !slices.ContainsFunc(sets, func(s *set) bool { return s.moved }) {
+			break
+		}
+
+		unlock(sets)
+		m.tables.settle()
+	}
+
 	defer unlock(sets)
 
 	now := time.Now()

@@ -13,11 +13,13 @@ import (
 // outside of the process knows, so that nobody can choose their set.
 //
 // A set takes 416 bytes, which are allocated for its first key. So a table grows with its keys, but a few of them take more than 27
-// bytes each, as when it is full. A set is never replaced.
+// bytes each, as when it is full. A set is never replaced, but with the whole table.
 type table struct {
 	sets []atomic.Pointer[set]
 	kind kind
 	ways uint8
+	// version is how many tables of the kind there were before it.
+	version uint16
 }
 
 // setWays is the size of a set: small enough to be searched faster than a map, large enough that few sets overflow early (with half
@@ -26,9 +28,10 @@ const setWays = 16
 
 type set struct {
 	mu    sync.Mutex
-	rank  uint32 // Different for each set of a Memory: the order in which they are locked.
+	rank  uint64 // Different for each set of a Memory: the order in which they are locked.
 	used  uint8  // Slots that are used, from 0 on.
 	ways  uint8  // Slots that may be used.
+	moved bool   // That there is another table, which has its slots.
 	slots [setWays]slot
 }
 
@@ -58,12 +61,42 @@ func (t *table) set(id identity) *set {
 
 // add returns the set at an index, which it allocates unless another goroutine has.
 func (t *table) add(index int) *set {
-	s := &set{rank: uint32(int(t.kind)*len(t.sets) + index), ways: t.ways}
+	s := t.newSet(index)
 	if t.sets[index].CompareAndSwap(nil, s) {
 		return s
 	}
 
 	return t.sets[index].Load()
+}
+
+func (t *table) newSet(index int) *set {
+	const kindShift, versionShift = 40, 48 // There are fewer sets, and fewer kinds.
+
+	return &set{rank: uint64(t.version)<<versionShift | uint64(t.kind)<<kindShift | uint64(index), ways: t.ways}
+}
+
+// move puts all that there is into another table, which nobody else uses yet. Whoever comes for it afterwards finds that it has
+// moved.
+func (t *table) move(to *table) {
+	for i := range t.sets {
+		gone := t.newSet(i)
+		gone.moved = true
+
+		if !t.sets[i].CompareAndSwap(nil, gone) {
+			t.sets[i].Load().move(to)
+		}
+	}
+}
+
+func (s *set) move(to *table) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	for _, slot := range s.slots[:s.used] {
+		to.set(slot.id).put(nil, slot.id, slot.state)
+	}
+
+	s.moved = true
 }
 
 func (t *table) len() int {
