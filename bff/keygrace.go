@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// keyGrace is how a gateway waits for the keys of its issuers: once, when it starts. A reload that adds an issuer which is down must
-// not take a gateway out of service. It is safe for concurrent use.
+// keyGrace is how a gateway waits for the keys of its issuers: once, when it starts. A reload that adds an issuer which is down
+// must not take a gateway out of service. It is safe for concurrent use.
 type keyGrace struct {
 	began time.Time
 	over  atomic.Bool

@@ -94,7 +94,7 @@ func (t *tables) resize(maxKeys int) {
 // settle waits for the end of a resize.
 func (t *tables) settle() {
 	t.making.Lock()
-	defer t.making.Unlock() //nolint:staticcheck // It has nothing else to do.
+	defer t.making.Unlock()
 }
 
 func (t *tables) len() int {

@@ -57,17 +57,17 @@ type Lease struct {
 	err  error
 }
 
-// Take returns the resource of a kind with the key, which make makes unless it is in use. What make takes from its own lease, and
-// puts at its end, lasts as long as the resource. An error of make is returned, and nothing is taken.
+// Take returns the resource of a kind with the key, which create makes unless it is in use. What create takes from its own lease,
+// and puts at its end, lasts as long as the resource. An error of create is returned, and nothing is taken.
 //
 // All resources of a kind have the same type.
-func Take[T any](l *Lease, kind, key string, make func(own *Lease) (T, error)) (T, error) {
+func Take[T any](l *Lease, kind, key string, create func(own *Lease) (T, error)) (T, error) {
 	e := l.set.find(id{kind, key})
 
 	if e == nil {
 		e = &entry{id: id{kind, key}, lease: &Lease{set: l.set, parent: l}, users: 1}
 
-		made, err := make(e.lease)
+		made, err := create(e.lease)
 		if err != nil {
 			var none T
 			return none, errors.Join(err, e.lease.Release())

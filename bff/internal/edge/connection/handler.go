@@ -17,8 +17,8 @@ import (
 //     time as it may have streams, including those that the client has reset, so the cost of such a client is bounded by
 //     MaxAbortedPerConnection and the number of streams.
 //   - Responses ask the client to close its connection if it aborts many requests, if there are too many connections, if they are
-//     renewed, or if the gateway is leaving. HTTP/1.1 says "Connection: close"; net/http sends a GOAWAY over HTTP/2, which lets streams finish. The
-//     client knows before it sends its next request, and loses none.
+//     renewed, or if the gateway is leaving. HTTP/1.1 says "Connection: close"; net/http sends a GOAWAY over HTTP/2, which lets
+//     streams finish. The client knows before it sends its next request, and loses none.
 //
 // It belongs where responses are logged and before all that is expensive.
 func (g *Guard) Handler(next http.Handler) http.Handler {
