@@ -99,7 +99,7 @@ func TestGenerationsAreReplacedUnderLoad(t *testing.T) {
 		running.Go(func() {
 			for !over.Load() {
 				current := all.acquire()
-				if open, _ := opens.Load(current); open.(*atomic.Int64).Load() != 1 { //nolint:forcetypeassert // It is one.
+				if open, _ := opens.Load(current); open.(*atomic.Int64).Load() != 1 {
 					t.Error("a request got a generation that is closed")
 				}
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -140,15 +141,8 @@ func (f *front) serve(settings config.Server) {
 		state(conn, to)
 	}
 
-	kept := f.servers[:0]
-
-	for _, other := range f.servers {
-		if other.conns.Load() > 0 {
-			kept = append(kept, other)
-		}
-	}
-
-	f.servers = append(kept, s)
+	f.servers = slices.DeleteFunc(f.servers, func(other *server) bool { return other.conns.Load() == 0 })
+	f.servers = append(f.servers, s)
 
 	go func() {
 		defer close(s.stopped)
@@ -192,7 +186,7 @@ func (f *front) shutdown(ctx context.Context) error {
 		running.Go(func() {
 			// That its listener is closed already is no news.
 			if err := s.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
-				faults[i] = errors.Join(fmt.Errorf("requests were cut off at the drain timeout: %w", err), s.Server.Close())
+				faults[i] = errors.Join(fmt.Errorf("requests were cut off at the drain timeout: %w", err), s.Close())
 			}
 		})
 	}

@@ -92,7 +92,7 @@ func (g *Gateway) endGenerations() error {
 		one.stores.close()
 	}
 
-	var faults []error
+	faults := make([]error, 0, len(all))
 	for _, one := range all {
 		faults = append(faults, one.end())
 	}

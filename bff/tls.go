@@ -62,7 +62,9 @@ func (c *Compiled) openTLS(ctx context.Context, with opening) (certificates, err
 
 // watch opens files that are watched, unless the setting names none.
 func (c *Compiled) watch(ctx context.Context, with opening, setting string, paths tlsfiles.Paths) (*tlsfiles.Files, error) {
-	return resource.Take(with.shared, "TLS files", resource.Key(setting, paths), func(own *resource.Lease) (*tlsfiles.Files, error) {
+	key := resource.Key(setting, paths)
+
+	return resource.Take(with.shared, "TLS files", key, func(own *resource.Lease) (*tlsfiles.Files, error) {
 		files, err := tlsfiles.Open(paths)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", setting, err)

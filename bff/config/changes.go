@@ -84,7 +84,7 @@ func mapChanges(path string, before, after reflect.Value) []string {
 }
 
 func sliceChanges(path string, before, after reflect.Value) []string {
-	var found []string
+	found := make([]string, 0, before.Len())
 
 	for i := range before.Len() {
 		found = append(found, changes(fmt.Sprintf("%s[%d]", path, i), before.Index(i), after.Index(i))...)
