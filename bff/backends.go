@@ -56,6 +56,8 @@ func (c *Compiled) openBackends(
 		return b, fmt.Errorf("open upstreams: %w", err)
 	}
 
+	show(with.shared, func() func() { return with.metrics.WatchUpstreams(b.pool.Statuses) })
+
 	b.composites = inproc.New(inproc.Config{
 		Unary: compositeUnary(unary), Stream: stream, Metadata: upstream.CommonMetadata,
 	})

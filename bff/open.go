@@ -104,6 +104,7 @@ func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err err
 	}()
 
 	gen := newGeneration(c, with.shared, g.end)
+	c.showSettings(with)
 	certificates, err := c.openTLS(ctx, with)
 	if err != nil {
 		return nil, err
@@ -141,7 +142,7 @@ func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err err
 
 // openLog opens the log that the configuration describes, unless there is a logger already, and the metrics.
 func (c *Compiled) openLog(life *lifetime) (opening, error) {
-	with := opening{logger: c.options.logger, metrics: observe.NewMetrics(), life: life}
+	with := opening{logger: c.options.logger, metrics: observe.NewMetrics(c.config.Metrics), life: life}
 	dropped := c.options.droppedLines
 
 	if with.logger == nil {
@@ -189,6 +190,8 @@ func (c *Compiled) openAuth(ctx context.Context, with opening) (callers, error) 
 	if err != nil {
 		return callers{}, fmt.Errorf("auth: %w", err)
 	}
+
+	show(with.shared, func() func() { return with.metrics.WatchIssuers(authenticator.KeysFetched) })
 
 	return callers{identify: authenticator.Identify, awaitingKeys: authenticator.AwaitingKeys}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"time"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
@@ -35,6 +36,7 @@ func (c *Compiled) openRedis(ctx context.Context, own *resource.Lease, with open
 		Logger:  with.logger,
 		State:   func(to redis.State) { with.metrics.ObserveRedis(int(to)) },
 		Failure: with.metrics.ObserveRedisFailure,
+		Command: func(name string, took time.Duration, _ string) { with.metrics.ObserveRedisCommand(name, took) },
 	})
 	if err != nil {
 		return nil, &config.Fault{Path: "redis.url", Err: err}

@@ -46,6 +46,7 @@ func (c *Compiled) openStores(ctx context.Context, with opening, hold func() (re
 		return nil, err
 	}
 
+	opened.limiter.Observe = with.metrics.RateLimit
 	opened.cache = opened.cache.With(cache.View{
 		// What a response looks like, beside what the schema and the request say.
 		Representation: digest.Buffer{}.Texts(resource.Key(c.config.JSON, c.config.Headers.Response)).Hash()[:representationLength],
@@ -91,7 +92,7 @@ func (c *Compiled) openMemory(_ context.Context, with opening) (*stores, error) 
 		func(own *resource.Lease) (memory[*idempotency.Deduplicator], error) {
 			store := idempotency.NewMemory(c.config.Idempotency.MaxBytes)
 
-			return memory[*idempotency.Deduplicator]{newDeduplicator(own, store), store.Resize}, nil
+			return memory[*idempotency.Deduplicator]{newDeduplicator(own, with, store), store.Resize}, nil
 		})
 	if err != nil {
 		return nil, err
@@ -121,8 +122,9 @@ func newCache(own *resource.Lease, with opening, store cache.Store) *cache.Cache
 	return made
 }
 
-func newDeduplicator(own *resource.Lease, store idempotency.Store) *idempotency.Deduplicator {
+func newDeduplicator(own *resource.Lease, with opening, store idempotency.Store) *idempotency.Deduplicator {
 	made := idempotency.New(store)
+	made.Observe = func(rpc string, outcome idempotency.Outcome) { with.metrics.ObserveIdempotency(rpc, string(outcome)) }
 	own.AtEnd(closer(made.Close))
 
 	return made
@@ -169,6 +171,6 @@ func (c *Compiled) openInRedis(ctx context.Context, own *resource.Lease, with op
 
 	return inRedis{
 		limits: redislimit.New(client), cache: newCache(own, with, kept),
-		idempotency: newDeduplicator(own, redisidempotency.New(client)), state: client.State,
+		idempotency: newDeduplicator(own, with, redisidempotency.New(client)), state: client.State,
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"time"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
@@ -76,6 +77,9 @@ func (c *Compiled) watch(ctx context.Context, with opening, setting string, path
 
 		watching := with.watching(ctx, setting)
 		own.AtCommit(func() { own.Background(func(ctx context.Context) { files.Watch(ctx, watching) }) })
+		show(own, func() func() {
+			return with.metrics.WatchCertificates(func() map[string]time.Time { return expiries(setting, files.Expiry()) })
+		})
 
 		return files, nil
 	})

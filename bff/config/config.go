@@ -38,7 +38,9 @@ type Config struct {
 	Policies []Policy `env:"-"           yaml:"policies"`
 	Auth     Auth     `envPrefix:"AUTH_" yaml:"auth"`
 	Log      Log      `envPrefix:"LOG_"  yaml:"log"`
-	Docs     Docs     `envPrefix:"DOCS_" yaml:"docs"`
+	// Metrics is how metrics are shown on the admin listener.
+	Metrics Metrics `envPrefix:"METRICS_" yaml:"metrics"`
+	Docs    Docs    `envPrefix:"DOCS_"    yaml:"docs"`
 	// Upstreams are the backends by the names that the schema gives them.
 	Upstreams map[string]Upstream `envPrefix:"UPSTREAMS_" yaml:"upstreams"`
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -142,6 +143,21 @@ func (a *Authenticator) add(cfg config.Issuer, files filewatch.Config, shared *r
 
 // AwaitingKeys lists the issuers whose keys were never fetched, until the grace for that is over. Once it is empty it stays so.
 func (a *Authenticator) AwaitingKeys() []string { return a.pending.names() }
+
+// KeysFetched returns when the keys of each issuer were last fetched, even if they were the same. The zero time: never.
+func (a *Authenticator) KeysFetched() map[string]time.Time {
+	fetched := make(map[string]time.Time, len(a.issuers))
+
+	for name, i := range a.issuers {
+		fetched[name] = time.Time{}
+
+		if at := i.keys.lastFetch.Load(); at != 0 {
+			fetched[name] = time.Unix(0, at)
+		}
+	}
+
+	return fetched
+}
 
 // Wait returns when nothing runs in the background any more, after the context of New has ended. It is for an Authenticator that
 // shares nothing.

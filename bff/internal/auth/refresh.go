@@ -29,6 +29,8 @@ type keySource struct {
 	keys     atomic.Pointer[keySet]
 	// generation changes with the keys, and only with them: cached results of other keys are not valid any more.
 	generation atomic.Uint64
+	// lastFetch is when they were last fetched, in nanoseconds since 1970; zero: never.
+	lastFetch atomic.Int64
 	// failed reports that the last fetch failed.
 	failed atomic.Bool
 	// firstRetry is how long to wait between fetches before the first success. Only run uses it.
@@ -167,8 +169,10 @@ func (k *keySource) retry() time.Duration {
 	return min(pause, k.firstRetry)
 }
 
-// replace replaces the key set, and begins a new generation if it differs from the one before.
+// replace replaces the key set by one that was fetched now, and begins a new generation if it differs from the one before.
 func (k *keySource) replace(set keySet) {
+	k.lastFetch.Store(time.Now().UnixNano())
+
 	if before := k.keys.Load(); before != nil && before.equal(set) {
 		return
 	}

@@ -20,7 +20,8 @@ import (
 // Metrics counts requests. Its methods must be safe for concurrent use and not block.
 type Metrics interface {
 	RequestStarted() (ended func())
-	ObserveRequest(method, template string, status int, took time.Duration)
+	// ObserveRequest counts a request by what its record says.
+	ObserveRequest(method string, rec *reqinfo.Record, status int, took time.Duration)
 	// ObserveMissing counts a part that is missing from the response of a composite.
 	ObserveMissing(rpc, part string, code codes.Code)
 }
@@ -57,7 +58,7 @@ func AccessLog(cfg config.Log, logger *slog.Logger, metrics Metrics) func(http.H
 
 				took := time.Since(rec.Start)
 				status := loggedStatus(r.Context(), cmp.Or(rec.Status, tracked.Status()), panicked)
-				metrics.ObserveRequest(r.Method, rec.Template, status, took)
+				metrics.ObserveRequest(r.Method, rec, status, took)
 
 				for _, part := range rec.Missing() {
 					metrics.ObserveMissing(rec.RPC, part.Name, problem.From(part.Cause).GRPCCode())

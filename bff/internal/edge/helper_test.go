@@ -17,6 +17,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // watched is an edge with what it logs and counts.
@@ -69,11 +70,11 @@ func (e *watched) RequestStarted() func() {
 }
 
 // ObserveRequest implements edge.Metrics.
-func (e *watched) ObserveRequest(method, template string, status int, _ time.Duration) {
+func (e *watched) ObserveRequest(method string, rec *reqinfo.Record, status int, _ time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	e.samples = append(e.samples, fmt.Sprintf("%s %s %d", method, template, status))
+	e.samples = append(e.samples, fmt.Sprintf("%s %s %d", method, rec.Template, status))
 }
 
 // ObserveMissing implements edge.Metrics.

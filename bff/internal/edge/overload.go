@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
@@ -64,6 +65,9 @@ func refuse(metrics Metrics, count func()) http.Handler {
 	overloaded.RetryAfter = refusedRetryAfter
 
 	prepared := problem.Prepare(overloaded)
+	// A refused request has no record of its own.
+	refused := &reqinfo.Record{}
+	refused.Refuse(reqinfo.Refusal{Reason: reqinfo.ReasonCPU})
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != http.NoBody {
@@ -73,6 +77,6 @@ func refuse(metrics Metrics, count func()) http.Handler {
 
 		prepared.Write(w, r, w.Header().Get(headerRequestID))
 		count()
-		metrics.ObserveRequest(r.Method, "", http.StatusServiceUnavailable, 0)
+		metrics.ObserveRequest(r.Method, refused, http.StatusServiceUnavailable, 0)
 	})
 }

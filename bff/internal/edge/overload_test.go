@@ -241,7 +241,7 @@ func TestRefusalDoesNotWaitForABody(t *testing.T) {
 func BenchmarkRefusal(b *testing.B) {
 	e := newEdge()
 	e.deps.Overload = func(refusal, _ http.Handler) http.Handler { return refusal }
-	e.deps.Metrics = observe.NewMetrics()
+	e.deps.Metrics = observe.NewMetrics(config.Metrics{})
 	handler, r := edge.Wrap(e.config, e.deps, http.HandlerFunc(ok)), with(http.MethodGet)
 
 	b.ReportAllocs()

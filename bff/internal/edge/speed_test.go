@@ -64,7 +64,7 @@ type uncounted struct{}
 
 func (uncounted) RequestStarted() func() { return ended }
 
-func (uncounted) ObserveRequest(string, string, int, time.Duration) {}
+func (uncounted) ObserveRequest(string, *reqinfo.Record, int, time.Duration) {}
 
 func (uncounted) ObserveMissing(string, string, codes.Code) {}
 

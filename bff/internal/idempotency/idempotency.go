@@ -21,7 +21,7 @@ import (
 const Header = "Idempotency-Key"
 
 // headerReplayed marks a response that was sent before.
-const headerReplayed = "Idempotency-Replayed"
+const headerReplayed = "Idempotency-OutcomeReplayed"
 
 const (
 	// A claim outlasts the deadline of its request by leaseGrace: the response still has to be written and stored.
@@ -36,9 +36,27 @@ const (
 
 // Deduplicator executes each request with a key once. It is safe for concurrent use, and must be closed.
 type Deduplicator struct {
+	// Observe is called with the outcome of each request that has a key. It must be safe for concurrent use and not block, and be set
+	// before the first request. Nil: nobody counts.
+	Observe func(rpc string, outcome Outcome)
+
 	store    Store
 	releaser *releaser
 }
+
+// Outcome is what becomes of a request that has a key.
+type Outcome string
+
+// The outcomes of a request: it is executed; gets the stored response; is refused, because the first one is in progress, was another
+// request, or has a response that is too large to be stored; or is refused because the store failed.
+const (
+	OutcomeExecuted     Outcome = "executed"
+	OutcomeReplayed     Outcome = "replayed"
+	OutcomeInProgress   Outcome = "in_progress"
+	OutcomeMismatched   Outcome = "mismatch"
+	OutcomeUnrepeatable Outcome = "unrepeatable"
+	OutcomeStoreFailed  Outcome = "store_error"
+)
 
 // New returns a Deduplicator over the store.
 func New(store Store) *Deduplicator { return &Deduplicator{store: store, releaser: newReleaser(store)} }
@@ -111,20 +129,42 @@ func (d *Deduplicator) serve(w http.ResponseWriter, r *http.Request, op operatio
 	}
 
 	state, stored, err := d.claim(ctx, claim)
+	outcome := outcomeOf(state, stored, err)
 
-	switch {
-	case err != nil:
+	if d.Observe != nil {
+		d.Observe(op.rule.RPC, outcome)
+	}
+
+	switch outcome {
+	case OutcomeStoreFailed:
 		problem.Write(w, r, unavailable(), fmt.Errorf("claim idempotency key: %w", err))
-	case state == Claimed:
+	case OutcomeExecuted:
 		d.execute(w, r, claim, op)
-	case state == Mismatch:
+	case OutcomeMismatched:
 		problem.Write(w, r, otherRequest(), nil)
-	case state == Done && stored.Omitted:
+	case OutcomeUnrepeatable:
 		problem.Write(w, r, unrepeatable(stored), nil)
-	case state == Done:
+	case OutcomeReplayed:
 		replay(w, r, stored)
 	default:
 		problem.Write(w, r, inProgress(), nil)
+	}
+}
+
+func outcomeOf(state State, stored Response, err error) Outcome {
+	switch {
+	case err != nil:
+		return OutcomeStoreFailed
+	case state == Claimed:
+		return OutcomeExecuted
+	case state == Mismatch:
+		return OutcomeMismatched
+	case state == Done && stored.Omitted:
+		return OutcomeUnrepeatable
+	case state == Done:
+		return OutcomeReplayed
+	default:
+		return OutcomeInProgress
 	}
 }
 

@@ -29,6 +29,7 @@ func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
 		id: "edge", title: "client", name: "limits.client",
 		by: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, rate: rate, cost: 1,
 	}
+	clientLimit.counts = l.countsOf("", clientLimit)
 	policies := []string{policiesOf([]limit{clientLimit})}
 
 	return func(next http.Handler) http.Handler {
@@ -36,6 +37,8 @@ func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
 			request := clientLimit.request(reqinfo.From(r.Context()))
 
 			d := namedDecision{Decision: l.clients.Allow(request, time.Now), title: clientLimit.title, name: clientLimit.name}
+			clientLimit.counts.add(request.Key.By, d.Allowed, d.Allowed)
+
 			if d.Allowed {
 				next.ServeHTTP(w, r)
 				return
@@ -57,7 +60,7 @@ func (l *Limiter) Route(name string, limits []*porticov1.RateLimit) func(http.Ha
 		return func(next http.Handler) http.Handler { return next }
 	}
 
-	enforced := newRouteLimiter(l, routeLimits(name, limits))
+	enforced := newRouteLimiter(l, name, routeLimits(name, limits))
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -107,7 +110,11 @@ type routeLimiter struct {
 	closed bool
 }
 
-func newRouteLimiter(limiter *Limiter, limits []limit) routeLimiter {
+func newRouteLimiter(limiter *Limiter, rpc string, limits []limit) routeLimiter {
+	for i := range limits {
+		limits[i].counts = limiter.countsOf(rpc, limits[i])
+	}
+
 	return routeLimiter{
 		limiter: limiter, limits: limits, policies: []string{policiesOf(limits)},
 		closed: slices.ContainsFunc(limits, func(l limit) bool { return l.closed }),
@@ -142,6 +149,10 @@ func (l routeLimiter) check(ctx context.Context) (namedDecision, error) {
 		if d := (namedDecision{Decision: decision, title: l.limits[i].title, name: l.limits[i].name}); d.stricter(strictest) {
 			strictest = d
 		}
+	}
+
+	for i, decision := range decisions {
+		l.limits[i].counts.add(requests[i].Key.By, decision.Allowed, strictest.Allowed)
 	}
 
 	return strictest, nil

@@ -29,6 +29,7 @@ type limit struct {
 	rate   Rate
 	cost   int64
 	closed bool
+	counts counts
 }
 
 // routeLimits names the limits after their keys; the second of the same key is "principal-2".

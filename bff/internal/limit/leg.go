@@ -28,7 +28,7 @@ func (l *Limiter) Leg(name string, limits []*porticov1.RateLimit) func(context.C
 		}
 	}
 
-	enforced := newRouteLimiter(l, counted)
+	enforced := newRouteLimiter(l, name, counted)
 
 	return func(ctx context.Context) error {
 		d, err := enforced.check(ctx)

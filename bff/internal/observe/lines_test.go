@@ -320,7 +320,7 @@ func TestCloseDoesNotWaitForAStuckWriter(t *testing.T) {
 func TestDroppedLinesAreAMetric(t *testing.T) {
 	t.Parallel()
 
-	m := observe.NewMetrics()
+	m := observe.NewMetrics(config.Metrics{})
 	m.WatchLog(func() uint64 { return 7 })
 
 	if got := scrape(t, m, "portico_log_lines_dropped_total"); len(got) != 1 || got[0] != "portico_log_lines_dropped_total 7" {

@@ -24,9 +24,9 @@ func (m *Metrics) Reloads(generations func() int) *Reloads {
 		accepted: total.WithLabelValues("accepted"), refused: total.WithLabelValues("refused"),
 	}
 
-	m.gaugeFunc("portico_config_generations",
-		"Configurations that requests still use: 1, and those from before a reload that have open streams.",
-		func() int64 { return int64(generations()) })
+	m.number(sum, "portico_config_generations",
+		"Configurations that requests still use: 1, and those from before a reload that have open streams.", nil).
+		watch(func() float64 { return float64(generations()) })
 	r.loaded()
 
 	return r

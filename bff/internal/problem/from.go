@@ -34,12 +34,17 @@ func From(err error) *Problem {
 		p := fromStatus(st)
 		p.refusal = refusalOf(err)
 
+		// A backend may notice first that the gateway's deadline has passed.
+		if p.grpcCode == codes.DeadlineExceeded && p.refusal.Reason == "" {
+			p.refusal.Reason = reqinfo.ReasonDeadline
+		}
+
 		return p
 	}
 
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return New(codes.DeadlineExceeded, generic(codes.DeadlineExceeded))
+		return New(codes.DeadlineExceeded, generic(codes.DeadlineExceeded)).Because(reqinfo.ReasonDeadline)
 	case errors.Is(err, context.Canceled):
 		return New(codes.Canceled, generic(codes.Canceled))
 	default:

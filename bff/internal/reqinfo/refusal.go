@@ -46,6 +46,10 @@ const (
 	ReasonOnlyIfCached Reason = "only_if_cached"
 	// ReasonBreaker: a circuit breaker is open.
 	ReasonBreaker Reason = "breaker"
+	// ReasonDeadline: the deadline of the request has passed.
+	ReasonDeadline Reason = "deadline"
+	// ReasonCPU: work waits too long for a CPU; see overload.target_delay.
+	ReasonCPU Reason = "cpu"
 	// ReasonConcurrency: as many calls are in flight as the backend can handle.
 	ReasonConcurrency Reason = "concurrency"
 )

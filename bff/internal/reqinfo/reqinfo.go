@@ -41,6 +41,8 @@ type Record struct {
 	Template string
 	// RPC is the full method of the matched route, "/user.v1.UserService/GetUser"; empty if none matched.
 	RPC string
+	// TraceID is the id of the request's trace, as a text (W3C Trace Context, section 3.2.2.3). Empty: it is not traced.
+	TraceID string
 	// PathParams are the values of the template's variables, unescaped.
 	PathParams map[string]string
 	// Priority is that of calls to an overloaded backend, which refuses lower ones first. Most have zero.
@@ -203,7 +205,7 @@ func (r *Record) ClientDeadlineShorter(ctx context.Context, now time.Time) bool 
 func (r *Record) Fork() *Record {
 	fork := &Record{
 		ID: r.ID, Start: r.Start, Client: r.Client, Principal: r.Principal, APIKey: r.APIKey, Authorization: r.Authorization,
-		Forward: r.Forward, CacheControl: r.CacheControl, Template: r.Template, RPC: r.RPC, PathParams: r.PathParams,
+		Forward: r.Forward, CacheControl: r.CacheControl, Template: r.Template, RPC: r.RPC, TraceID: r.TraceID, PathParams: r.PathParams,
 		Priority: r.Priority, BodyLimit: r.BodyLimit, Selection: r.Selection, Values: r.Values,
 	}
 	fork.wireBytes.Store(r.WireBytes())

@@ -389,7 +389,7 @@ func BenchmarkUnary(b *testing.B) {
 // quiet keeps nothing.
 type quiet struct{ *ends }
 
-func (quiet) ObserveCall(string, string, codes.Code, time.Duration) {}
+func (quiet) ObserveCall(CallResult) {}
 
 // breakerOf is a policy with these settings.
 func breakerOf(s config.Breaker) *porticov1.Breaker {

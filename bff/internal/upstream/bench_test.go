@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
@@ -109,7 +108,7 @@ func cpu(tb testing.TB) int64 {
 // deaf observes nothing that a call does.
 type deaf struct{ *observer }
 
-func (deaf) ObserveCall(string, string, codes.Code, time.Duration) {}
+func (deaf) ObserveCall(upstream.CallResult) {}
 
 func BenchmarkOutgoing(b *testing.B) {
 	for name, m := range map[string]upstream.Metadata{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -32,6 +33,11 @@ type call struct {
 	record   *reqinfo.Record
 	observer Observer
 	delay    func(since time.Time) time.Duration
+	// inFlight is that of the upstream.
+	inFlight *atomic.Int64
+	// siblingRetries counts the retries of the siblings of a hedged call, and hedge is what became of the second.
+	siblingRetries atomic.Int32
+	hedge          Hedge
 
 	// request, conn and next are those of a call with a single reply; see send.
 	request any
@@ -69,6 +75,7 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, met
 
 	// A call without time left says nothing about the backend.
 	if err := ctx.Err(); err != nil {
+		u.refused(observer, rpc, err)
 		return nil, status.FromContextError(err).Err()
 	}
 
@@ -76,15 +83,21 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, met
 
 	held, err := u.admit(rpc, method, rec.Priority, streaming, start)
 	if err != nil {
-		observer.ObserveCall(u.name, rpc, codes.Unavailable, time.Since(start))
+		u.refused(observer, rpc, err)
+		observer.ObserveCall(CallResult{
+			Upstream: u.name, RPC: rpc, Code: codes.Unavailable, Took: time.Since(start), TraceID: rec.TraceID,
+		})
+
 		return nil, err
 	}
+
+	u.inFlight.Add(1)
 
 	return &call{
 		upstream: u.name, rpc: rpc, start: start, streaming: streaming,
 		clientDeadlineShorter: rec.ClientDeadlineShorter(ctx, start),
 		isProbe:               !u.breaker.Closed() || !method.closed(), record: rec, observer: observer, permits: held,
-		delay: u.delay,
+		delay: u.delay, inFlight: &u.inFlight,
 	}, nil
 }
 
@@ -203,10 +216,15 @@ func (c *call) end(err error) {
 		took := time.Since(c.start)
 
 		code := status.Code(err)
-		made := reqinfo.Call{Upstream: c.upstream, RPC: c.rpc, Start: c.start, Took: took, Code: code}
-		made.Attempts, made.Address = c.attempts.Made()
 
-		c.record.AddCall(made)
-		c.observer.ObserveCall(c.upstream, c.rpc, code, took)
+		c.record.AddCall(reqinfo.Call{Upstream: c.upstream, RPC: c.rpc, Start: c.start, Took: took, Code: code})
+		c.observer.ObserveCall(CallResult{
+			Upstream: c.upstream, RPC: c.rpc, Code: code, Took: took,
+			Retries: retries(&c.attempts) + int(c.siblingRetries.Load()), Hedge: c.hedge, TraceID: c.record.TraceID,
+		})
+		c.inFlight.Add(-1)
 	})
 }
+
+// retries is how many attempts were sent after the first.
+func retries(attempts *balance.Attempts) int { return max(attempts.Ended()-1, 0) }

@@ -37,10 +37,10 @@ type invoke func(ctx context.Context, reply any, opts []grpc.CallOption) error
 
 // call makes one call, and a second one if it is due and the budget allows. The first final outcome counts and ends the other call;
 // both have ended when it returns. A call whose reply is not a proto.Message cannot have a second reply, and is not hedged.
-func (h *hedge) call(ctx context.Context, reply any, opts []grpc.CallOption, next invoke) error {
+func (h *hedge) call(ctx context.Context, reply any, opts []grpc.CallOption, next invoke) (Hedge, error) {
 	message, ok := reply.(proto.Message)
 	if !ok {
-		return next(ctx, reply, opts)
+		return NotHedged, next(ctx, reply, opts)
 	}
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -68,7 +68,7 @@ func (h *hedge) call(ctx context.Context, reply any, opts []grpc.CallOption, nex
 
 	err := next(ctx, reply, opts)
 	if timer.Stop() {
-		return err
+		return NotHedged, err
 	}
 
 	final := h.final(err)
@@ -78,11 +78,14 @@ func (h *hedge) call(ctx context.Context, reply any, opts []grpc.CallOption, nex
 
 	<-ended
 
-	if !final && second != nil && h.final(second.err) {
-		return second.deliver(message)
+	switch {
+	case second == nil:
+		return HedgeNoBudget, err
+	case !final && h.final(second.err):
+		return HedgeWon, second.deliver(message)
+	default:
+		return HedgeLost, err
 	}
-
-	return err
 }
 
 // final reports whether the outcome of a call is final.

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -123,22 +124,53 @@ type sample struct {
 
 // observer keeps what it is told.
 type observer struct {
-	mu     sync.Mutex
-	calls  []sample
-	states []breaker.State
+	mu      sync.Mutex
+	calls   []sample
+	results []upstream.CallResult
+	refused []reqinfo.Reason
+	states  []breaker.State
 	// methods are the last states of the breakers of methods.
 	methods map[string]breaker.State
 }
 
-func (o *observer) ObserveCall(upstream, rpc string, code codes.Code, took time.Duration) {
+func (o *observer) ObserveCall(call upstream.CallResult) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
-	if took < 0 {
-		code = codes.Code(99)
+	if call.Took < 0 {
+		call.Code = codes.Code(99)
 	}
 
-	o.calls = append(o.calls, sample{upstream, rpc, code})
+	o.calls = append(o.calls, sample{call.Upstream, call.RPC, call.Code})
+	o.results = append(o.results, call)
+}
+
+func (o *observer) ObserveRefusedCall(_, _ string, reason reqinfo.Reason) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	o.refused = append(o.refused, reason)
+}
+
+// Results are the calls as they were observed, without how long they took.
+func (o *observer) Results() []upstream.CallResult {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	results := slices.Clone(o.results)
+	for i := range results {
+		results[i].Took = 0
+	}
+
+	return results
+}
+
+// Refused are the reasons of refused calls.
+func (o *observer) Refused() []reqinfo.Reason {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	return slices.Clone(o.refused)
 }
 
 func (o *observer) ObserveBreaker(_, rpc string, state breaker.State) {
@@ -157,8 +189,6 @@ func (o *observer) ObserveBreaker(_, rpc string, state breaker.State) {
 
 	o.methods[rpc] = state
 }
-
-func (*observer) ObserveLimit(string, int) {}
 
 func (*observer) ObserveEjection(string, string) {}
 

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 )
 
@@ -24,16 +25,16 @@ type ends struct {
 	codes []codes.Code
 }
 
-func (e *ends) ObserveCall(_, _ string, code codes.Code, _ time.Duration) {
+func (e *ends) ObserveCall(call CallResult) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	e.codes = append(e.codes, code)
+	e.codes = append(e.codes, call.Code)
 }
 
-func (*ends) ObserveBreaker(string, string, breaker.State) {}
+func (*ends) ObserveRefusedCall(string, string, reqinfo.Reason) {}
 
-func (*ends) ObserveLimit(string, int) {}
+func (*ends) ObserveBreaker(string, string, breaker.State) {}
 
 func (*ends) ObserveEjection(string, string) {}
 

@@ -111,9 +111,16 @@ func (m *method) call(ctx context.Context, c *call, reply any, opts []grpc.CallO
 		return m.retrier.call(c.attempts.Count(ctx), c, reply, opts)
 	}
 
-	return m.hedge.call(ctx, reply, opts, func(ctx context.Context, reply any, opts []grpc.CallOption) error {
-		return m.retrier.call(c.attempts.Sibling(ctx), c, reply, opts)
+	var err error
+
+	c.hedge, err = m.hedge.call(ctx, reply, opts, func(ctx context.Context, reply any, opts []grpc.CallOption) error {
+		attempts := c.attempts.Sibling(ctx)
+		defer func() { c.siblingRetries.Add(int32(retries(attempts))) }()
+
+		return m.retrier.call(attempts, c, reply, opts)
 	})
+
+	return err
 }
 
 // once is a call option that keeps gRPC from retrying the call: a service config knows the method alone, not whether this request

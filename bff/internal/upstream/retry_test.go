@@ -16,6 +16,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
@@ -403,7 +404,7 @@ func TestStateOfMethodsIsShown(t *testing.T) {
 	pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}, Breaker: patient}, Methods: map[string]policy.Policy{rpcGet: {Effective: &porticov1.MethodPolicy{Breaker: own}}}}, d)
 	orders := client(t, pool)
 
-	if got := pool.Statuses()[0].Methods[rpcGet]; got != "closed" || o.Method(rpcGet) != breaker.Closed {
+	if got := pool.Statuses()[0].Methods[reqinfo.Selector(rpcGet)]; got != "closed" || o.Method(rpcGet) != breaker.Closed {
 		t.Errorf("at first: %s, observed %s", got, o.Method(rpcGet))
 	}
 
@@ -414,7 +415,7 @@ func TestStateOfMethodsIsShown(t *testing.T) {
 	}
 
 	got := pool.Statuses()[0]
-	if got.Methods[rpcGet] != "open" || got.Breaker != "closed" || o.Method(rpcGet) != breaker.Open {
+	if got.Methods[reqinfo.Selector(rpcGet)] != "open" || got.Breaker != "closed" || o.Method(rpcGet) != breaker.Open {
 		t.Errorf("got %+v, observed %s", got, o.Method(rpcGet))
 	}
 }

@@ -62,17 +62,13 @@ func takeBreaker(own *resource.Lease, name, rpc string, c Config, settings confi
 }
 
 // takeLimiter returns the limit on calls to an upstream; nil if there is none. It goes on like a breaker.
-func takeLimiter(own *resource.Lease, name string, c Config, observer Observer) *concurrency.Limiter {
+func takeLimiter(own *resource.Lease, name string, c Config) *concurrency.Limiter {
 	if c.Concurrency.Disabled {
 		return nil
 	}
 
 	l, _ := resource.Take(own, "concurrency", resource.Key(name, c.destination(), c.Concurrency),
-		func(own *resource.Lease) (*concurrency.Limiter, error) {
-			own.AtCommit(func() { observer.ObserveLimit(name, c.Concurrency.Initial) })
-
-			return concurrency.New(c.Concurrency, func(limit int) { observer.ObserveLimit(name, limit) }), nil
-		})
+		func(*resource.Lease) (*concurrency.Limiter, error) { return concurrency.New(c.Concurrency, nil), nil })
 
 	return l
 }

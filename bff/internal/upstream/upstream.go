@@ -10,10 +10,10 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -23,17 +23,17 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
 )
 
-// Observer counts calls, changes of breakers and limits, and ejections of addresses. Its methods must be safe for concurrent use
-// and not block.
+// Observer counts calls, changes of breakers, and ejections of addresses. Its methods must be safe for concurrent use and not
+// block.
 type Observer interface {
 	balance.Observer
 
-	// ObserveCall counts a call, with all its attempts.
-	ObserveCall(upstream, rpc string, code codes.Code, took time.Duration)
+	// ObserveCall counts a call.
+	ObserveCall(call CallResult)
+	// ObserveRefusedCall counts a call that was not made, and why.
+	ObserveRefusedCall(upstream, rpc string, reason reqinfo.Reason)
 	// ObserveBreaker is for the breaker of the method, or, if rpc is empty, of the whole upstream.
 	ObserveBreaker(upstream, rpc string, state breaker.State)
-	// ObserveLimit is for how many calls may be in flight.
-	ObserveLimit(upstream string, limit int)
 }
 
 // Pool is a set of connections, one per backend. It is safe for concurrent use.
@@ -63,6 +63,8 @@ type upstream struct {
 	overloaded error
 	// maxReceive is the largest message that is taken, in bytes.
 	maxReceive int
+	// inFlight counts the calls that have not ended, with streams.
+	inFlight atomic.Int64
 	// delay is that of Deps.
 	delay func(since time.Time) time.Duration
 }
@@ -141,7 +143,7 @@ func newUpstream(own *resource.Lease, name string, config Config, deps Deps) *up
 		group:   newGroup(name, config, deps.Observer, deps.Logger),
 		breaker: takeBreaker(own, name, "", config, config.Breaker, deps),
 		methods: newMethods(own, name, config, deps),
-		limiter: takeLimiter(own, name, config, deps.Observer), maxReceive: config.MaxReceiveBytes,
+		limiter: takeLimiter(own, name, config), maxReceive: config.MaxReceiveBytes,
 		overloaded: problem.Refusal(fmt.Errorf("%s: %w", name, ErrOverloaded), reqinfo.ReasonConcurrency, retryAfter),
 		delay:      deps.Delay,
 	}
@@ -178,11 +180,13 @@ type Status struct {
 	Name         string `json:"name"`
 	Connectivity string `json:"connectivity"`
 	Breaker      string `json:"breaker"`
-	// Methods are the states of the breakers that methods have of their own.
+	// Methods are the states of the breakers that methods have of their own, by the full names of the methods.
 	Methods map[string]string `json:"methods,omitempty"`
-	// Limit is how many calls may be in flight, and InFlight how many are. Both are zero if there is no limit.
+	// Limit is how many calls may wait for their reply, and InFlight how many do. Both are zero if there is no limit.
 	Limit    int `json:"limit"`
 	InFlight int `json:"in_flight"`
+	// Calls is how many calls have not ended, with the streams that have had a reply.
+	Calls int `json:"calls"`
 	// Addresses are those that calls are balanced over.
 	Addresses []balance.Address `json:"addresses,omitempty"`
 }
@@ -212,7 +216,7 @@ func (u *upstream) status() Status {
 	limit, inFlight := u.limiter.Limit()
 	s := Status{
 		Name: u.name, Connectivity: u.conn.GetState().String(), Breaker: u.breaker.State().String(),
-		Limit: limit, InFlight: inFlight, Addresses: u.group.Addresses(),
+		Limit: limit, InFlight: inFlight, Calls: int(u.inFlight.Load()), Addresses: u.group.Addresses(),
 	}
 
 	for rpc, method := range u.methods {
@@ -224,7 +228,7 @@ func (u *upstream) status() Status {
 			s.Methods = map[string]string{}
 		}
 
-		s.Methods[rpc] = method.breaker.State().String()
+		s.Methods[reqinfo.Selector(rpc)] = method.breaker.State().String()
 	}
 
 	return s

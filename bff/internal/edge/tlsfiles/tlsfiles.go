@@ -47,6 +47,7 @@ type material struct {
 	ca          []byte
 	// authorities are the same pool for as long as ca is the same.
 	authorities *x509.CertPool
+	expiry      Expiry
 }
 
 // Open reads the files. The error names the faulty one.
@@ -70,9 +71,12 @@ func (f *Files) load(texts [][]byte) error {
 	m := &material{ca: texts[2]}
 
 	if f.paths.Cert != "" || f.paths.Key != "" {
-		if _, err := certificates(texts[0]); err != nil {
+		chain, err := certificates(texts[0])
+		if err != nil {
 			return fmt.Errorf("%s: %w", f.paths.Cert, err)
 		}
+
+		m.expiry.Cert = firstExpiry(chain)
 
 		pair, err := tls.X509KeyPair(texts[0], texts[1])
 		if err != nil {
@@ -88,6 +92,7 @@ func (f *Files) load(texts [][]byte) error {
 			return fmt.Errorf("%s: %w", f.paths.CA, err)
 		}
 
+		m.expiry.CA = firstExpiry(authorities)
 		m.authorities = x509.NewCertPool()
 		for _, authority := range authorities {
 			m.authorities.AddCert(authority)

@@ -72,11 +72,33 @@ func (g *Group) observe(reason string) {
 	}
 }
 
+// The states of an address.
+const (
+	// Ready: it gets calls.
+	Ready = "ready"
+	// Ejected: its calls failed.
+	Ejected = "ejected"
+	// Unresponsive: nothing came over its connection, which was closed.
+	Unresponsive = "unresponsive"
+	// Unhealthy: it does not report that it is serving.
+	Unhealthy = "unhealthy"
+	// Connecting: there is no connection yet, or not again.
+	Connecting = "connecting"
+	// Failing: no connection can be made.
+	Failing = "failing"
+	// Idle: no connection was needed yet.
+	Idle = "idle"
+)
+
+// States lists the states of an address.
+func States() []string {
+	return []string{Ready, Ejected, Unresponsive, Unhealthy, Connecting, Failing, Idle}
+}
+
 // Address is the state of an address of a backend.
 type Address struct {
 	Address string `json:"address"`
-	// State is "ready", "ejected", "unresponsive", "unhealthy" (it does not report that it is serving), "connecting", "failing" (no
-	// connection can be made) or "idle".
+	// State is one of States.
 	State string `json:"state"`
 	// Until is when an ejected address is tried again.
 	Until time.Time `json:"until,omitzero"`

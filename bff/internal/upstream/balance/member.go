@@ -46,14 +46,14 @@ func (m *member) usable() bool {
 
 func (m *member) state() string {
 	if m.ejected() {
-		return "ejected"
+		return Ejected
 	}
 
 	state := connectivity.Idle
 
 	for sc := range m.subConns {
 		if sc.healthy() {
-			return "ready"
+			return Ready
 		}
 
 		state = sc.state
@@ -61,15 +61,15 @@ func (m *member) state() string {
 
 	switch {
 	case state == connectivity.Ready:
-		return "unhealthy"
+		return Unhealthy
 	case m.unresponsive:
-		return "unresponsive"
+		return Unresponsive
 	case state == connectivity.Connecting:
-		return "connecting"
+		return Connecting
 	case state == connectivity.TransientFailure:
-		return "failing"
+		return Failing
 	default:
-		return "idle"
+		return Idle
 	}
 }
 
