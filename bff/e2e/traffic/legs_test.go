@@ -207,8 +207,8 @@ func TestLegsObeyTheCachePolicyOfWhatTheyCall(t *testing.T) {
 
 	metrics := gatewaytest.AdminGet(t, s.Gateway, "/metrics").Body
 	for _, want := range []string{
-		`portico_cache_events_total{event="hit",rpc="/profile.v1.ProfileService/GetProfile"} 2`,
-		`portico_cache_events_total{event="miss",rpc="/user.v1.UserService/GetUser"} 6`,
+		`portico_cache_events_total{event="hit",rpc="profile.v1.ProfileService.GetProfile"} 2`,
+		`portico_cache_events_total{event="miss",rpc="user.v1.UserService.GetUser"} 6`,
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("no %s in the metrics", want)

@@ -131,7 +131,7 @@ func TestPagesWithAStalePartAreNotStored(t *testing.T) {
 func staleProfiles(t *testing.T, s *gatewaytest.Site) int {
 	t.Helper()
 
-	const series = `portico_cache_events_total{event="stale",rpc="` + gatewaytest.RPCGetProfile + `"} `
+	const series = `portico_cache_events_total{event="stale",rpc="profile.v1.ProfileService.GetProfile"} `
 
 	_, rest, found := strings.Cut(gatewaytest.AdminGet(t, s.Gateway, "/metrics").Body, series)
 	if !found {

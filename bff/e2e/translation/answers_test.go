@@ -249,7 +249,7 @@ func TestOperatorsSeeRequests(t *testing.T) {
 	metrics := gatewaytest.AdminGet(t, s.Gateway, "/metrics")
 	for _, want := range []string{
 		`portico_http_requests_total{method="GET",route="/v1/users/{user_id}",status="200"} 1`,
-		`portico_upstream_calls_total{code="OK",rpc="/user.v1.UserService/GetUser",upstream="user"} 1`,
+		`portico_upstream_calls_total{code="OK",rpc="user.v1.UserService.GetUser",upstream="user"} 1`,
 		`portico_upstream_breaker_state{upstream="user"} 0`,
 	} {
 		if !strings.Contains(metrics.Body, want) {

@@ -149,7 +149,7 @@ func TestMetricsCountWhatWasObserved(t *testing.T) {
 		{"portico_cache_events_total", []string{`{event="hit",` + rpcLabel + `} 1`}},
 		{"portico_idempotency_requests_total", []string{`{outcome="replayed",` + rpcLabel + `} 1`}},
 		{"portico_redis_command_duration_seconds_sum", []string{`{command="take"} 0.003`}},
-		{"portico_redis_failures_total", []string{`{reason="oom"} 1`}},
+		{"portico_redis_failures_total", []string{`{reason="oom"} 1`, `{reason="unreachable"} 0`}},
 		{"portico_redis_breaker_state", []string{" 2"}},
 		{"go_goroutines", scrape(t, m, "go_goroutines")[:1]},
 	}
