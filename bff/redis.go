@@ -43,7 +43,7 @@ func (c *Compiled) openRedis(ctx context.Context, own *resource.Lease, with open
 	}
 
 	own.AtEnd(client.Close)
-	with.metrics.ObserveRedis(int(client.State()))
+	own.AtCommit(func() { with.metrics.ObserveRedis(int(client.State())) })
 
 	return client, nil
 }

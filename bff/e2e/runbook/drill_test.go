@@ -174,6 +174,10 @@ func (d *drill) breakThings(t *testing.T) {
 	d.redis.Stop()
 	d.writeKeys(t, "keys: [\n")
 
+	if err := d.Gateway.Reload(t.Context(), config.Config{Log: config.Log{Level: "loud"}}); err == nil {
+		t.Error("a configuration without upstreams is accepted")
+	}
+
 	gatewaytest.Eventually(t, "what is wrong being shown", func() bool {
 		// Addresses are connected when there are calls.
 		d.get(t, "ada", "/nowhere")

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/filewatch"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
@@ -99,6 +100,7 @@ func observed() *observe.Metrics {
 	m.ObserveRedisCommand("take", 3*time.Millisecond)
 	m.ObserveRedisFailure("oom")
 	m.ObserveRedis(2)
+	m.ObserveFile("auth.api_keys.file", filewatch.Faulty)
 
 	return m
 }
@@ -151,6 +153,7 @@ func TestMetricsCountWhatWasObserved(t *testing.T) {
 		{"portico_redis_command_duration_seconds_sum", []string{`{command="take"} 0.003`}},
 		{"portico_redis_failures_total", []string{`{reason="oom"} 1`, `{reason="unreachable"} 0`}},
 		{"portico_redis_breaker_state", []string{" 2"}},
+		{"portico_file_state", []string{`{setting="auth.api_keys.file"} 2`}},
 		{"go_goroutines", scrape(t, m, "go_goroutines")[:1]},
 	}
 
