@@ -21,7 +21,7 @@ import (
 const Header = "Idempotency-Key"
 
 // headerReplayed marks a response that was sent before.
-const headerReplayed = "Idempotency-OutcomeReplayed"
+const headerReplayed = "Idempotency-Replayed"
 
 const (
 	// A claim outlasts the deadline of its request by leaseGrace: the response still has to be written and stored.
