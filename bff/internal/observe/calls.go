@@ -36,7 +36,9 @@ func (m *Metrics) addCalls() {
 	latency := m.histogram("portico_upstream_call_duration_seconds", "Time of a call to a backend.", labelUpstream, labelRPC)
 	c.ended.resolve = func(k callKey) sampled {
 		rpc := reqinfo.Selector(k.rpc)
-		return newSampled(ended.WithLabelValues(k.upstream, rpc, problem.CodeName(k.code)), latency.WithLabelValues(k.upstream, rpc))
+		count := ended.WithLabelValues(k.upstream, rpc, problem.CodeName(k.code))
+
+		return newSampled(count, latency.WithLabelValues(k.upstream, rpc))
 	}
 
 	c.refused.resolve = m.callEvents("portico_upstream_calls_refused_total",
@@ -47,8 +49,10 @@ func (m *Metrics) addCalls() {
 		"Second calls that were due because there was no reply in time: won or lost, or not made (no_budget).", "outcome")
 
 	c.openings = m.counter("portico_upstream_breaker_openings_total",
-		"How often the circuit breaker opened: that of the method or, without an RPC, that of the upstream.", labelUpstream, labelRPC)
-	c.ejections = m.counter("portico_upstream_ejections_total", "Addresses that were ejected, by reason.", labelUpstream, labelReason)
+		"How often the circuit breaker opened: that of the method or, without an RPC, that of the upstream.",
+		labelUpstream, labelRPC)
+	c.ejections = m.counter("portico_upstream_ejections_total", "Addresses that were ejected, by reason.",
+		labelUpstream, labelReason)
 }
 
 // callEvents makes a counter by upstream, RPC and another label, and returns what finds its children.

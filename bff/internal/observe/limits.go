@@ -20,7 +20,8 @@ func (m *Metrics) addLimits() {
 		"Requests on which the shared store did not decide in time.").WithLabelValues()
 }
 
-// RateLimit returns what counts the requests that a limit allows and refuses, for one kind of key. The RPC is empty for limits.client.
+// RateLimit returns what counts the requests that a limit allows and refuses, for one kind of key. The RPC is empty for
+// limits.client.
 func (m *Metrics) RateLimit(rpc, limit, key string) (allowed, refused func()) {
 	counter := func(decision string) func() {
 		return m.limits.decisions.WithLabelValues(reqinfo.Selector(rpc), limit, key, decision).Inc

@@ -17,7 +17,7 @@ import (
 // templates, HTTP methods that have a meaning here, RPCs, codes, limits, settings, backends and their addresses. It is safe for
 // concurrent use, and outlives the configuration: what Watch… methods add is shown until its release.
 //
-// Docs/metrics.md lists all metrics; a test compares it with a gateway.
+// The page docs/metrics.md lists all metrics; a test compares it with a gateway.
 type Metrics struct {
 	// own has the metrics of the gateway, process those of the Go runtime and the process.
 	own, process *prometheus.Registry
@@ -98,8 +98,8 @@ func (m *Metrics) Export(registerer prometheus.Registerer) (release func(), err 
 	return func() { registerer.Unregister(m.own) }, nil
 }
 
-// Handler serves the metrics: in the OpenMetrics text format, with exemplars, the Prometheus text format, or its protobuf format, as
-// the scraper asks.
+// Handler serves the metrics: in the OpenMetrics text format, with exemplars, the Prometheus text format, or its protobuf format,
+// as the scraper asks.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(prometheus.Gatherers{m.own, m.process}, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }

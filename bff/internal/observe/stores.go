@@ -25,7 +25,8 @@ func (m *Metrics) addStores() {
 	s.cache.resolve = m.events("portico_cache_events_total",
 		"What the cache did, by RPC: hit, stale, miss, collapsed, bypass, stored, …", "event")
 	s.idempotency.resolve = m.events("portico_idempotency_requests_total",
-		"Requests with an Idempotency-Key, by RPC and outcome: executed, replayed, in_progress, mismatch, unrepeatable, store_error.",
+		"Requests with an Idempotency-Key, by RPC and outcome:"+
+			" executed, replayed, in_progress, mismatch, unrepeatable, store_error.",
 		"outcome")
 
 	s.redisState = m.gauge("portico_redis_breaker_state",

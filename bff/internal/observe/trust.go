@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"maps"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,14 +34,12 @@ func (m *Metrics) addTrust() {
 
 // emitTimes emits one sample for each name. Of a name that several maps have, the last counts.
 func emitTimes(
-	emit func(desc *prometheus.Desc, value float64, labels ...string), desc *prometheus.Desc, maps []map[string]time.Time,
+	emit func(desc *prometheus.Desc, value float64, labels ...string), desc *prometheus.Desc, all []map[string]time.Time,
 ) {
 	latest := map[string]time.Time{}
 
-	for _, times := range maps {
-		for name, at := range times {
-			latest[name] = at
-		}
+	for _, times := range all {
+		maps.Copy(latest, times)
 	}
 
 	for name, at := range latest {

@@ -205,8 +205,9 @@ func (r *Record) ClientDeadlineShorter(ctx context.Context, now time.Time) bool 
 func (r *Record) Fork() *Record {
 	fork := &Record{
 		ID: r.ID, Start: r.Start, Client: r.Client, Principal: r.Principal, APIKey: r.APIKey, Authorization: r.Authorization,
-		Forward: r.Forward, CacheControl: r.CacheControl, Template: r.Template, RPC: r.RPC, TraceID: r.TraceID, PathParams: r.PathParams,
-		Priority: r.Priority, BodyLimit: r.BodyLimit, Selection: r.Selection, Values: r.Values,
+		Forward: r.Forward, CacheControl: r.CacheControl, Template: r.Template, RPC: r.RPC, TraceID: r.TraceID,
+		PathParams: r.PathParams,
+		Priority:   r.Priority, BodyLimit: r.BodyLimit, Selection: r.Selection, Values: r.Values,
 	}
 	fork.wireBytes.Store(r.WireBytes())
 	fork.spent.Store(r.spent.Load())

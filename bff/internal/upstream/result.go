@@ -29,13 +29,13 @@ type CallResult struct {
 type Hedge string
 
 const (
-	// NotHedged: there was a reply in time, or the policy wants no second call.
+	// NotHedged means that there was a reply in time, or the policy wants no second call.
 	NotHedged Hedge = ""
-	// HedgeWon: its reply was used.
+	// HedgeWon means that its reply was used.
 	HedgeWon Hedge = "won"
-	// HedgeLost: the reply of the first call was used, or neither had one.
+	// HedgeLost means that the reply of the first call was used, or neither had one.
 	HedgeLost Hedge = "lost"
-	// HedgeNoBudget: it was not made, because there were too many retries and hedges.
+	// HedgeNoBudget means that it was not made, because there were too many retries and hedges.
 	HedgeNoBudget Hedge = "no_budget"
 )
 
