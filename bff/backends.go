@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,8 @@ type backends struct {
 	composites *inproc.Channel
 	// legs guards the calls of composites.
 	legs *leg.Guard
+	// traced reports that requests may have spans.
+	traced bool
 	// keys are those by which backends verify the gateway's tokens. Nil: it signs none.
 	keys http.Handler
 }
@@ -37,7 +40,7 @@ type backends struct {
 func (c *Compiled) openBackends(
 	ctx context.Context, with opening, stores *stores, transports map[string]func() *tls.Config,
 ) (backends, error) {
-	var b backends
+	b := backends{traced: with.tracer != nil}
 
 	signer, err := takeSigner(ctx, with, c.config.Auth.Internal)
 	if err != nil {
@@ -52,6 +55,7 @@ func (c *Compiled) openBackends(
 
 	if b.pool, err = upstream.Open(c.upstreams(signer, transports), upstream.Deps{
 		Logger: with.logger, Observer: with.metrics, Unary: unary, Stream: stream, Delay: with.cpu.Longest, Shared: with.shared,
+		Traced: b.traced,
 	}); err != nil {
 		return b, fmt.Errorf("open upstreams: %w", err)
 	}
@@ -113,11 +117,14 @@ func (c *Compiled) connectTo(b backends, shared *cache.Cache, quiet time.Duratio
 			return nil, err
 		}
 
-		return leg.Conn(conn,
-			[]grpc.UnaryClientInterceptor{
-				b.legs.Unary, batch.Unary(quiet), b.legs.Timeout, leg.Shared(c.sharedLegs(shared, name)),
-			},
-			[]grpc.StreamClientInterceptor{b.legs.Stream, batch.Stream}), nil
+		unary := []grpc.UnaryClientInterceptor{
+			b.legs.Unary, batch.Unary(quiet), b.legs.Timeout, leg.Shared(c.sharedLegs(shared, name)),
+		}
+		if b.traced {
+			unary = slices.Insert(unary, 0, leg.Traced)
+		}
+
+		return leg.Conn(conn, unary, []grpc.StreamClientInterceptor{b.legs.Stream, batch.Stream}), nil
 	}
 }
 

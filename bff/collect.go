@@ -11,6 +11,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
@@ -38,6 +39,7 @@ type options struct {
 	pages           []pages.Page
 	middleware      []func(http.Handler) http.Handler
 	registerer      prometheus.Registerer
+	tracerProvider  trace.TracerProvider
 	dialOptions     map[string][]grpc.DialOption
 	authenticator   *Authenticator
 	problemHook     func(*http.Request, *Problem)

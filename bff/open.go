@@ -21,6 +21,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/resource"
 	"github.com/portico-gateway/portico/bff/internal/testhook"
+	"github.com/portico-gateway/portico/bff/internal/tracing"
 )
 
 // opening is what the generations of a gateway are opened with. But for shared, it is the same for all of them.
@@ -41,6 +42,8 @@ type opening struct {
 	// resources are what generations share, and shared is what the one holds that is opened.
 	resources *resource.Set
 	shared    *resource.Lease
+	// tracer begins the traces of requests. Nil: there are none.
+	tracer *tracing.Tracer
 	// batchQuiet is for tests; see testhook.
 	batchQuiet time.Duration
 }
@@ -62,7 +65,7 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 		}
 	}()
 
-	with, err := c.openLog(life)
+	with, err := c.openLog(ctx, life)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +129,7 @@ func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err err
 		return nil, err
 	}
 	gen.handler, err = c.wrap(router, edge.Deps{
-		Logger: with.logger, Metrics: with.metrics, Identify: callers.identify, Forward: c.headers.Collect,
+		Logger: with.logger, Metrics: with.metrics, Tracer: with.tracer, Identify: callers.identify, Forward: c.headers.Collect,
 		Overload: with.cpu.Handler(router.Priority), CountRefusal: with.cpu.CountRefusal,
 		Connections: with.connections.Handler, CloseAfter: with.connections.CloseAfter, Responses: with.responses.Handler,
 		Certificate: certificates.clients.Handler, ClientLimit: gen.stores.limiter.PerClient(c.config.Limits.Client),
@@ -140,9 +143,9 @@ func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err err
 	return gen, nil
 }
 
-// openLog opens the log that the configuration describes, unless there is a logger already, and the metrics.
-func (c *Compiled) openLog(life *lifetime) (opening, error) {
-	with := opening{logger: c.options.logger, metrics: observe.NewMetrics(c.config.Metrics), life: life}
+// openLog opens the log that the configuration describes, unless there is a logger already, the metrics, and the export of spans.
+func (c *Compiled) openLog(ctx context.Context, life *lifetime) (with opening, err error) {
+	with = opening{logger: c.options.logger, metrics: observe.NewMetrics(c.config.Metrics), life: life}
 	dropped := c.options.droppedLines
 
 	if with.logger == nil {
@@ -160,7 +163,9 @@ func (c *Compiled) openLog(life *lifetime) (opening, error) {
 		with.metrics.WatchLog(dropped)
 	}
 
-	return with, nil
+	with.tracer, err = c.openTracing(ctx, with)
+
+	return with, err
 }
 
 // callers is how a gateway finds out who calls.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc"
 
 	"github.com/portico-gateway/portico/bff"
@@ -43,6 +44,7 @@ func TestNewRefusesOptions(t *testing.T) {
 		"WithPage: the handler for /x is nil":                                        {bff.WithPage("/x", http.HandlerFunc(nil))},
 		"WithListening: the function is nil":                                         {bff.WithListening(nil)},
 		"WithMetrics: the registerer is nil":                                         {bff.WithMetrics(nil)},
+		"WithTracerProvider: is given more than once":                                {bff.WithTracerProvider(noop.NewTracerProvider()), bff.WithTracerProvider(noop.NewTracerProvider())},
 		"WithMetrics: is given more than once":                                       {bff.WithMetrics(prometheus.NewRegistry()), bff.WithMetrics(prometheus.NewRegistry())},
 		"WithMiddleware: middleware 2 is nil":                                        {bff.WithMiddleware(func(next http.Handler) http.Handler { return next }, nil)},
 		"WithMiddleware: the handler made by middleware 1 is nil":                    {bff.WithMiddleware(func(http.Handler) http.Handler { return nil })},

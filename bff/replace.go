@@ -102,7 +102,7 @@ func (g *Gateway) endGenerations() error {
 
 // fixedSettings are those that cannot change, with all below them.
 func fixedSettings() []string {
-	return []string{"server.address", "admin.address", "health.address", "log.format"}
+	return []string{"server.address", "admin.address", "health.address", "log.format", "tracing"}
 }
 
 // fixed returns a fault for each setting that has changed and cannot.

@@ -13,7 +13,9 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/tracing"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 )
 
@@ -200,8 +202,24 @@ func (t *task) run() {
 		t.err = named(failed.name, failed.err)
 	} else {
 		t.err = ErrExited
-		t.err = t.call(t)
+		t.traced()
 	}
+}
+
+// traced calls the function of the branch, within a span of its own if the request has spans.
+func (t *task) traced() {
+	var span *tracing.Span
+
+	t.Context, span = tracing.Start(t.Context, "branch "+t.name)
+	defer func() {
+		if t.err != nil {
+			span.Fail(problem.From(t.err).Code, t.err.Error())
+		}
+
+		span.End()
+	}()
+
+	t.err = t.call(t)
 }
 
 // fatal returns the error of a branch without which there is no page, or about the code of any.

@@ -40,6 +40,8 @@ type Config struct {
 	Log      Log      `envPrefix:"LOG_"  yaml:"log"`
 	// Metrics is how metrics are shown on the admin listener.
 	Metrics Metrics `envPrefix:"METRICS_" yaml:"metrics"`
+	// Tracing records what happens to requests (OpenTelemetry).
+	Tracing Tracing `envPrefix:"TRACING_" yaml:"tracing"`
 	Docs    Docs    `envPrefix:"DOCS_"    yaml:"docs"`
 	// Upstreams are the backends by the names that the schema gives them.
 	Upstreams map[string]Upstream `envPrefix:"UPSTREAMS_" yaml:"upstreams"`

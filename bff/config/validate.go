@@ -52,6 +52,7 @@ func (c Config) validation() validation {
 	v.upstreams(c)
 	v.redis(c.Redis)
 	v.policies(c.Policies)
+	v.tracing(c.Tracing)
 
 	return v
 }

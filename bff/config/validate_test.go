@@ -59,7 +59,11 @@ func TestDefaults(t *testing.T) {
 			}, APIKeys: config.APIKeys{Header: "X-Api-Key", ReloadInterval: 10 * time.Second}, KeysGrace: 30 * time.Second, CacheTokens: 10_000,
 			Internal: config.InternalToken{Lifetime: time.Minute},
 		},
-		Log:       config.Log{Level: "info", Format: "json", Sample: 1},
+		Log: config.Log{Level: "info", Format: "json", Sample: 1},
+		Tracing: config.Tracing{
+			Protocol: "grpc", Timeout: 10 * time.Second, SampleRatio: 0.01, TrustSampled: "none", QueueSize: 2048, BatchSize: 512,
+			BatchInterval: 5 * time.Second,
+		},
 		Docs:      config.Docs{OpenAPI: "authenticated", Page: "off", Title: "REST API", Version: "1"},
 		Upstreams: map[string]config.Upstream{"user": upstream},
 	}

@@ -592,6 +592,8 @@ export interface components {
             code: string;
             /** @description Name of the request, to quote when asking for help. */
             request_id?: string;
+            /** @description The trace of the request (W3C Trace Context), if it has one. */
+            trace_id?: string;
             errors?: components["schemas"]["FieldError"][];
             /** @description Why, more precisely than `code`, within `domain`. */
             reason?: string;

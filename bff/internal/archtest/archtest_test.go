@@ -35,7 +35,7 @@ type importRule struct {
 var foundations = []string{
 	"bff/internal/digest", "bff/internal/filewatch", "bff/internal/hint", "bff/internal/httpfield", "bff/internal/protojson", "bff/internal/policy/...", "bff/internal/problem", "bff/internal/redis",
 	"bff/internal/reqinfo", "bff/internal/resource", "bff/internal/response", "bff/internal/schema/...", "bff/internal/secret",
-	"bff/internal/yamldoc",
+	"bff/internal/tracing", "bff/internal/yamldoc",
 }
 
 // features are what a request meets on its way. They never import one another, so that each can be left out or replaced.
@@ -99,6 +99,21 @@ func importRules() []importRule {
 			broken: [2]string{"bff/internal/upstream", "github.com/prometheus/client_golang/prometheus"},
 		},
 		{
+			name:   "only_tracing_knows_the_api_of_opentelemetry",
+			reason: "other packages say what they do in words of ours; what spans are called and say is decided in one place",
+			// An option of bff takes the provider of an embedding program.
+			of: []string{"..."}, but: []string{"bff", "bff/internal/observe", "bff/internal/tracing", "bff/internal/testkit/oteltest"},
+			not:    []string{"go.opentelemetry.io/..."},
+			broken: [2]string{"bff/internal/upstream", "go.opentelemetry.io/otel/trace"},
+		},
+		{
+			name:   "only_observe_knows_the_sdk_of_opentelemetry",
+			reason: "where spans go is decided in one place",
+			of:     []string{"..."}, but: []string{"bff/internal/observe"},
+			not:    []string{"go.opentelemetry.io/otel/sdk/...", "go.opentelemetry.io/otel/exporters/..."},
+			broken: [2]string{"bff/internal/tracing", "go.opentelemetry.io/otel/sdk/trace"},
+		},
+		{
 			name:   "only_the_stores_know_redis",
 			reason: "it is opened, and kept from being waited for, in one place; what is kept there is a store like any other",
 			of:     []string{"..."},
@@ -133,10 +148,10 @@ func importRules() []importRule {
 			reason: "a composite is an ordinary service: it gets clients and gives answers, and the way of a request is none of its business",
 			// The list of composites is what the gateway is told of them.
 			of: []string{"bff/composite/..."}, but: []string{"bff/composite/all"}, not: []string{"bff/..."},
-			// The kit counts its goroutines, so that calls are put into batches.
+			// The kit counts its goroutines, so that calls are put into batches, and makes a span of each branch.
 			only: []string{
 				"bff/composite/...", "bff/internal/problem", "bff/internal/reqinfo", "bff/internal/upstream/passthrough",
-				"bff/internal/upstream/inproc/scope",
+				"bff/internal/upstream/inproc/scope", "bff/internal/tracing",
 			},
 			broken: [2]string{"bff/composite/dashboard", "bff/internal/upstream"},
 		},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/tracing"
 )
 
 // sharing is how the responses of a route, or the replies of a method, are shared.
@@ -90,9 +91,26 @@ type outcome struct {
 // errOnlyIfCached is the error of a request that accepts only a stored response.
 var errOnlyIfCached = errors.New("there is no stored response, and the request accepts no other")
 
-// serve looks into the store first, and then attaches the request to a call or begins one. If the result of that call is of no use
-// to it, both are tried again.
+// serve serves the request, within a span of its own.
 func (l *lookup) serve() outcome {
+	if !l.rec.Sampled {
+		return l.look()
+	}
+
+	var span *tracing.Span
+
+	l.ctx, span = tracing.Start(l.ctx, "cache")
+	defer span.End()
+
+	out := l.look()
+	span.Text("portico.cache.event", string(out.event))
+
+	return out
+}
+
+// look looks into the store first, and then attaches the request to a call or begins one. If the result of that call is of no use
+// to it, both are tried again.
+func (l *lookup) look() outcome {
 	// In a flood of misses a call may end at any time; one miss too many does no harm.
 	const lookups = 3
 
@@ -238,6 +256,8 @@ func (l *lookup) do(retryable bool) (outcome, bool) {
 		c.release = l.cache.hold()
 
 		go l.run(c, work)
+	} else {
+		l.link(c)
 	}
 
 	if !l.wait(c) {
@@ -249,6 +269,13 @@ func (l *lookup) do(retryable bool) (outcome, bool) {
 	}
 
 	return l.deliver(&c.result, role), true
+}
+
+// link links the span of the request to the trace of the one that began the fetch.
+func (l *lookup) link(c *call) {
+	if l.rec.Sampled {
+		tracing.From(l.ctx).Link(c.ctx)
+	}
 }
 
 func (l *lookup) bypass() outcome {

@@ -128,7 +128,7 @@ func (l *accessLog) appendAttrs(attrs []slog.Attr, s served) []slog.Attr {
 		attrs = append(attrs, slog.String("upstream_address", made.Address))
 	}
 
-	return appendFaults(attrs, rec, cause)
+	return appendFaults(appendTrace(attrs, rec), rec, cause)
 }
 
 // appendFaults appends what was not as it should be.

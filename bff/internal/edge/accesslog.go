@@ -65,6 +65,7 @@ func AccessLog(cfg config.Log, logger *slog.Logger, metrics Metrics) func(http.H
 				}
 
 				lines.write(served{r, rec, status, tracked.Size(), took})
+				endTrace(r, rec, status, tracked.Size())
 			}()
 
 			next.ServeHTTP(tracked, r)

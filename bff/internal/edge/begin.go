@@ -14,6 +14,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/response"
+	"github.com/portico-gateway/portico/bff/internal/tracing"
 )
 
 // exchange is what every request and its response need, in one piece of memory.
@@ -26,24 +27,29 @@ type exchange struct {
 	id [1]string
 }
 
-// Begin makes the record of a request, with its id, the client's address and the limit of its body, and the writer of its response,
-// with the headers for browsers. It bounds how long the client may take (see limitConnection). It responds to a panic with a 500.
-// If the response has begun already, the connection is aborted, so that the client sees that the response is incomplete.
+// Begin makes the record of a request, with its trace, its id, the client's address and the limit of its body, and the writer of
+// its response, with the headers for browsers. Without a tracer, the trace is that of the client. It bounds how long the client may
+// take (see limitConnection). It responds to a panic with a 500. If the response has begun already, the connection is aborted, so
+// that the client sees that the response is incomplete.
 //
 // It panics if a prefix of a trusted proxy cannot be parsed.
-func Begin(cfg config.Config, logger *slog.Logger) func(http.Handler) http.Handler {
+func Begin(cfg config.Config, logger *slog.Logger, tracer *tracing.Tracer) func(http.Handler) http.Handler {
 	clients := newClientAddress(cfg.ClientIP.TrustedProxies, logger)
 	browsers := newSecurityHeaders()
+	traces := newTraces(cfg, tracer)
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			x := &exchange{}
-			x.context.Begin(r.Context(), time.Now())
+			rec := &x.context.Record
+			start := time.Now()
+			server, trace := traces.begin(r)
+			x.context.Begin(server, start)
 			// A copy of the copy, which stays on the stack.
 			x.request = *r.WithContext(&x.context)
 			r = &x.request
 
-			rec := &x.context.Record
+			rec.Trace = trace
 			rec.ID = requestID(r.Header)
 			rec.Client = clients.of(r)
 			rec.BodyLimit = cfg.Limits.MaxBodyBytes

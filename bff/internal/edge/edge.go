@@ -10,12 +10,15 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/tracing"
 )
 
 // Deps are the collaborators of the edge. Layers that are nil are left out.
 type Deps struct {
 	Logger  *slog.Logger
 	Metrics Metrics
+	// Tracer begins the traces of requests. Nil: there are none.
+	Tracer *tracing.Tracer
 	// Problems is around all that writes problems.
 	Problems func(http.Handler) http.Handler
 	// Overload passes requests to next, or to refusal while the gateway is overloaded.
@@ -51,7 +54,7 @@ type Deps struct {
 //	Linger         reads on after an early response, over HTTP/2
 //	Overload       refuses requests while the gateway is overloaded
 //	Problems       the gateway's settings for problems
-//	Begin          the record: id, client address, limit of the body; the writer, with headers for browsers; until when the
+//	Begin          the record: trace, id, client address, limit of the body; the writer, with headers for browsers; until when the
 //	               connection may be slow, for which the route may have another limit; a panic is a 500
 //	AccessLog      one line and one sample per request
 //	Connections    refuses those that abort their requests; tells clients when to close theirs
@@ -78,7 +81,7 @@ func Wrap(cfg config.Config, deps Deps, next http.Handler) http.Handler {
 		Linger,
 		deps.overload(cors),
 		deps.Problems,
-		Begin(cfg, deps.Logger),
+		Begin(cfg, deps.Logger, deps.Tracer),
 		AccessLog(cfg.Log, deps.Logger, deps.Metrics),
 		deps.Connections,
 		deps.Responses,

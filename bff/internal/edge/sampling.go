@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"hash/fnv"
 	"math"
 	"net/http"
@@ -13,7 +14,7 @@ import (
 )
 
 // sampling decides which lines are written: all of failures, of refusals, of responses with missing parts and of slow requests, and
-// a part of the others. It is decided by the id alone, so that all gateways with the same ratio log the same requests, and those
+// a part of the others. It is decided by the id of the trace, or else of the request, alone, so that all gateways with the same ratio log the same requests, and those
 // with a higher ratio these, too.
 type sampling struct {
 	ratio float64
@@ -42,7 +43,7 @@ func (s *sampling) decide(r served) (write, sampled bool) {
 		return true, false
 	}
 
-	if hashed(r.record.ID) >= s.below {
+	if hashed(cmp.Or(r.record.TraceID, r.record.ID)) >= s.below {
 		return false, false
 	}
 

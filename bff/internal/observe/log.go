@@ -1,5 +1,5 @@
-// Package observe makes the logger and the metrics. It is the only package that knows the metrics
-// registry.
+// Package observe makes the logger, the metrics and the exporter of spans. It is the only package that knows the metrics registry
+// and the SDK of OpenTelemetry.
 package observe
 
 import (

@@ -76,7 +76,7 @@ func (m *Metrics) RequestStarted() (ended func()) {
 
 // ObserveRequest counts a request that has this record. A record without a template means that it matched no route.
 func (m *Metrics) ObserveRequest(method string, rec *reqinfo.Record, status int, took time.Duration) {
-	m.requests.served.of(requestKey{methodLabel(method), rec.Template, status}).add(took, rec.TraceID)
+	m.requests.served.of(requestKey{methodLabel(method), rec.Template, status}).add(took, rec.Exemplar())
 
 	if reason := rec.Refusal().Reason; reason != "" {
 		m.requests.refused.of(refusedKey{rec.Template, reason}).Inc()

@@ -40,6 +40,8 @@ type Problem struct { //nolint:errname // It is what RFC 9457 calls it.
 	Code string `json:"code"`
 	// RequestID is what to quote when asking for help.
 	RequestID string `json:"request_id,omitempty"`
+	// TraceID is the trace of the request (W3C Trace Context), if it has one.
+	TraceID string `json:"trace_id,omitempty"`
 	// Errors are the fields that were wrong.
 	Errors []FieldError `json:"errors,omitempty"`
 

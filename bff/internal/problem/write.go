@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/tracing"
 )
 
 const maxInstance = 256
@@ -19,6 +20,7 @@ const maxInstance = 256
 func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 	rec := reqinfo.From(r.Context())
 	p.Record(rec, cause)
+	tracing.Refused(r, p.Code, p.Detail)
 
 	header := w.Header()
 	// They are about the response that is replaced (RFC 9110, sections 6.5 and 8): grpc-gateway's streams, middleware and the
@@ -65,7 +67,7 @@ func (p *Problem) Document(r *http.Request) []byte {
 // For returns a copy of the problem as the client of the request reads it. The problem itself may be shared.
 func (p *Problem) For(r *http.Request) *Problem {
 	doc, rec := *p, reqinfo.From(r.Context())
-	doc.RequestID = rec.ID
+	doc.RequestID, doc.TraceID = rec.ID, rec.TraceID
 	doc.Instance = Clip(r.URL.EscapedPath(), maxInstance)
 
 	if edit := settingsOf(r.Context()).Edit; edit != nil {

@@ -66,6 +66,7 @@ func Open(cfg Config, observer Observer) (*Client, error) {
 
 	client := &Client{UniversalClient: connections, prefix: cfg.Prefix, openFor: cmp.Or(cfg.OpenFor, defaultOpenFor)}
 	client.guard = newGuard(client, cfg.Timeout, observer.withDefaults())
+	client.AddHook(traced{})
 	client.AddHook(client.guard)
 
 	ctx, stop := context.WithCancel(context.Background())

@@ -19,6 +19,8 @@ import (
 // Record describes a request. Its exported fields are written on the goroutine that serves the request, before any other one is
 // started; the methods are safe for concurrent use, because the legs of a composite call them.
 type Record struct {
+	Trace
+
 	// ID is random, or chosen by the client, which gets it as X-Request-Id; backends get it as x-request-id.
 	ID string
 	// Start is when the request arrived.
@@ -41,8 +43,6 @@ type Record struct {
 	Template string
 	// RPC is the full method of the matched route, "/user.v1.UserService/GetUser"; empty if none matched.
 	RPC string
-	// TraceID is the id of the request's trace, as a text (W3C Trace Context, section 3.2.2.3). Empty: it is not traced.
-	TraceID string
 	// PathParams are the values of the template's variables, unescaped.
 	PathParams map[string]string
 	// Priority is that of calls to an overloaded backend, which refuses lower ones first. Most have zero.
@@ -204,8 +204,9 @@ func (r *Record) ClientDeadlineShorter(ctx context.Context, now time.Time) bool 
 // request.
 func (r *Record) Fork() *Record {
 	fork := &Record{
-		ID: r.ID, Start: r.Start, Client: r.Client, Principal: r.Principal, APIKey: r.APIKey, Authorization: r.Authorization,
-		Forward: r.Forward, CacheControl: r.CacheControl, Template: r.Template, RPC: r.RPC, TraceID: r.TraceID,
+		Trace: r.Trace, ID: r.ID, Start: r.Start, Client: r.Client, Principal: r.Principal, APIKey: r.APIKey,
+		Authorization: r.Authorization,
+		Forward:       r.Forward, CacheControl: r.CacheControl, Template: r.Template, RPC: r.RPC,
 		PathParams: r.PathParams,
 		Priority:   r.Priority, BodyLimit: r.BodyLimit, Selection: r.Selection, Values: r.Values,
 	}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/tracing"
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
@@ -51,6 +52,11 @@ type call struct {
 	room   [4]grpc.CallOption
 
 	recorded, ended sync.Once
+
+	// span is that of the call, with all its attempts. Nil: there is none.
+	span *tracing.Span
+	// messages are how many there were in a stream.
+	messages struct{ sent, received atomic.Int64 }
 }
 
 // options returns the caller's options, with one that gets the header of the reply, and where the header is when the call has
@@ -85,7 +91,7 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, met
 	if err != nil {
 		u.refused(observer, rpc, err)
 		observer.ObserveCall(CallResult{
-			Upstream: u.name, RPC: rpc, Code: codes.Unavailable, Took: time.Since(start), TraceID: rec.TraceID,
+			Upstream: u.name, RPC: rpc, Code: codes.Unavailable, Took: time.Since(start), TraceID: rec.Exemplar(),
 		})
 
 		return nil, err
@@ -213,6 +219,8 @@ func countsForLatency(err error) bool {
 func (c *call) end(err error) {
 	c.recordResult(err)
 	c.ended.Do(func() {
+		c.endSpan(err)
+
 		took := time.Since(c.start)
 
 		code := status.Code(err)
@@ -220,7 +228,7 @@ func (c *call) end(err error) {
 		c.record.AddCall(reqinfo.Call{Upstream: c.upstream, RPC: c.rpc, Start: c.start, Took: took, Code: code})
 		c.observer.ObserveCall(CallResult{
 			Upstream: c.upstream, RPC: c.rpc, Code: code, Took: took,
-			Retries: retries(&c.attempts) + int(c.siblingRetries.Load()), Hedge: c.hedge, TraceID: c.record.TraceID,
+			Retries: retries(&c.attempts) + int(c.siblingRetries.Load()), Hedge: c.hedge, TraceID: c.record.Exemplar(),
 		})
 		c.inFlight.Add(-1)
 	})

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"fmt"
-	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -37,9 +36,11 @@ const (
 	keepaliveTimeout = 5 * time.Second
 )
 
-// newGroup returns the group of the addresses of a backend. Observer and logger may be nil.
-func newGroup(name string, config Config, observer balance.Observer, logger *slog.Logger) *balance.Group {
-	return balance.NewGroup(name, balance.Settings{Probe: config.Probe, Ejection: config.Ejection, Logger: logger}, observer)
+// newGroup returns the group of the addresses of a backend.
+func newGroup(name string, config Config, deps Deps) *balance.Group {
+	return balance.NewGroup(name, balance.Settings{
+		Probe: config.Probe, Ejection: config.Ejection, Logger: deps.Logger, Traced: deps.Traced,
+	}, deps.Observer)
 }
 
 func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (*grpc.ClientConn, error) {

@@ -47,7 +47,7 @@ func TestPingsAreFewEnoughForEveryServer(t *testing.T) {
 			Addresses: []string{"order.test:9000"}, Probe: config.Probe{Disabled: true},
 		}.WithDefaults()}
 
-		conn, err := dial(cfg, newGroup("order", cfg, nil, nil), []grpc.DialOption{
+		conn, err := dial(cfg, newGroup("order", cfg, Deps{}), []grpc.DialOption{
 			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 				connections.Add(1)
 

@@ -47,11 +47,15 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		defer cancel()
 
 		method := u.methods[rpc]
+		outgoing, span := u.startSpan(outgoing, rpc)
 
 		call, err := u.begin(outgoing, observer, rpc, method, false)
 		if err != nil {
+			endSpan(span, err)
 			return err
 		}
+
+		call.span = span
 
 		// Even after a panic: a probe without a result would keep the breaker half-open for good.
 		err = breaker.ErrNotCounted
@@ -76,12 +80,17 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 		outgoing, cancel := reserve(ctx)
 
 		method := u.methods[rpc]
+		outgoing, span := u.startSpan(outgoing, rpc)
 
 		call, err := u.begin(outgoing, observer, rpc, method, true)
 		if err != nil {
+			endSpan(span, err)
 			cancel()
+
 			return nil, err
 		}
+
+		call.span = span
 
 		// There is no request yet that could have a key.
 		if method.retries() && (call.isProbe || !method.repeatable(nil)) {
@@ -133,11 +142,20 @@ func (s *observedStream) Header() (metadata.MD, error) {
 
 func (s *observedStream) SendMsg(m any) error {
 	s.sent.add(encodedSize(m))
-	return s.ClientStream.SendMsg(m)
+
+	err := s.ClientStream.SendMsg(m)
+	if err == nil {
+		s.call.messages.sent.Add(1)
+	}
+
+	return err
 }
 
 func (s *observedStream) RecvMsg(m any) error {
 	err := s.upstream.explainSize(s.call.rpc, s.ClientStream.RecvMsg(m), s.sent.has, s.replied)
+	if err == nil {
+		s.call.messages.received.Add(1)
+	}
 
 	switch {
 	case err == nil && !s.single:

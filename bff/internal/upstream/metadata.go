@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/tracing"
 )
 
 // The metadata that a backend gets. Backends may trust it as far as they trust the network between the gateway and them; they can
@@ -79,6 +80,12 @@ func (m Metadata) Outgoing(ctx context.Context) (context.Context, error) {
 
 // outgoing returns the metadata of a request. Empty values are left out.
 func outgoing(rec *reqinfo.Record, authorization, identity string) metadata.MD {
+	trace := rec.Trace
+	if trace.Sampled {
+		// Each attempt has a span of its own.
+		trace = reqinfo.Trace{}
+	}
+
 	own := [...]struct{ name, value string }{
 		{MetadataRequestID, rec.ID},
 		{MetadataSubject, rec.Principal.Subject},
@@ -88,6 +95,8 @@ func outgoing(rec *reqinfo.Record, authorization, identity string) metadata.MD {
 		{MetadataClientAddress, address(rec.Client)},
 		{metadataAuthorization, authorization},
 		{MetadataIdentity, identity},
+		{tracing.MetadataParent, trace.TraceParent},
+		{tracing.MetadataState, trace.TraceState},
 	}
 
 	size := len(rec.Forward)

@@ -13,7 +13,7 @@ func TestXDSNeedsABuildWithIt(t *testing.T) {
 	t.Parallel()
 
 	cfg := Config{Upstream: config.Upstream{Target: "xds:///orders"}}
-	if _, err := dial(cfg, newGroup("order", cfg, nil, nil), nil); !errors.Is(err, errNoXDS) {
+	if _, err := dial(cfg, newGroup("order", cfg, Deps{}), nil); !errors.Is(err, errNoXDS) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -21,7 +21,7 @@ type CallResult struct {
 	Retries int
 	// Hedge is what became of a second call.
 	Hedge Hedge
-	// TraceID is that of the request. Empty: it is not traced.
+	// TraceID is that of the request. Empty: its spans are not recorded.
 	TraceID string
 }
 

@@ -157,7 +157,7 @@ func TestServiceConfigLeavesOutCancelled(t *testing.T) {
 			}}}
 
 			// gRPC refuses a policy without codes.
-			conn, err := dial(Config{Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}}.WithDefaults(), Methods: rules}, newGroup("order", Config{}, &ends{}, nil), nil)
+			conn, err := dial(Config{Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}}.WithDefaults(), Methods: rules}, newGroup("order", Config{}, Deps{Observer: &ends{}}), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -67,6 +67,10 @@ type upstream struct {
 	inFlight atomic.Int64
 	// delay is that of Deps.
 	delay func(since time.Time) time.Duration
+	// controlled reports that a control plane balances the calls.
+	controlled bool
+	// traced is that of Deps.
+	traced bool
 }
 
 // Deps are the collaborators of a pool.
@@ -76,6 +80,8 @@ type Deps struct {
 	// Delay returns the longest time since then that work has waited for a CPU of the gateway itself. It must be safe for
 	// concurrent use. Nil: it never waits.
 	Delay func(since time.Time) time.Duration
+	// Traced reports that requests may have spans.
+	Traced bool
 	// Unary and Stream run first on every call of the pool.
 	Unary  grpc.UnaryClientInterceptor
 	Stream grpc.StreamClientInterceptor
@@ -140,12 +146,14 @@ func (p *Pool) add(name string, config Config, deps Deps) error {
 func newUpstream(own *resource.Lease, name string, config Config, deps Deps) *upstream {
 	return &upstream{
 		name:    name,
-		group:   newGroup(name, config, deps.Observer, deps.Logger),
+		group:   newGroup(name, config, deps),
 		breaker: takeBreaker(own, name, "", config, config.Breaker, deps),
 		methods: newMethods(own, name, config, deps),
 		limiter: takeLimiter(own, name, config), maxReceive: config.MaxReceiveBytes,
 		overloaded: problem.Refusal(fmt.Errorf("%s: %w", name, ErrOverloaded), reqinfo.ReasonConcurrency, retryAfter),
 		delay:      deps.Delay,
+		controlled: controlled(config.Target),
+		traced:     deps.Traced,
 	}
 }
 

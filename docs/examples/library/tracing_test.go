@@ -7,14 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/portico-gateway/portico/bff"
@@ -22,34 +17,6 @@ import (
 
 	shopv1 "example.com/shop/gen/shop/v1"
 )
-
-// tracing are the options by which a gateway makes spans of requests and of the calls to an upstream.
-func tracing(provider trace.TracerProvider, upstream string) []bff.Option {
-	propagator := propagation.TraceContext{}
-
-	return []bff.Option{
-		bff.WithMiddleware(
-			otelhttp.NewMiddleware("request", otelhttp.WithTracerProvider(provider), otelhttp.WithPropagators(propagator)),
-			nameSpan,
-		),
-		bff.WithDialOptions(upstream, grpc.WithStatsHandler(otelgrpc.NewClientHandler(
-			otelgrpc.WithTracerProvider(provider), otelgrpc.WithPropagators(propagator),
-		))),
-	}
-}
-
-// nameSpan names the span of a request by its route, which is known once it has been served.
-func nameSpan(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r)
-
-		if info, _ := bff.RequestInfoFrom(r.Context()); info.Route != "" {
-			span := trace.SpanFromContext(r.Context())
-			span.SetName(r.Method + " " + info.Route)
-			span.SetAttributes(attribute.String("http.route", info.Route))
-		}
-	})
-}
 
 // tracedTeas notes what they are told of the trace.
 type tracedTeas struct {
@@ -71,9 +38,11 @@ func TestTracing(t *testing.T) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 
 	gw, err := bff.New(t.Context(), config.Config{
-		Auth:      config.Auth{Disabled: true},
+		Auth: config.Auth{Disabled: true},
+		// Clients decide which of their traces are recorded: here all.
+		Tracing:   config.Tracing{TrustSampled: config.TrustAll},
 		Upstreams: map[string]config.Upstream{"shop": {Addresses: []string{backendOf(t, shop)}}},
-	}, append(options(), tracing(provider, "shop")...)...)
+	}, append(options(), bff.WithTracerProvider(provider))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,6 +51,7 @@ func TestTracing(t *testing.T) {
 	server := httptest.NewServer(gw)
 	defer server.Close()
 
+	// The trace of a client is continued.
 	const client = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 	for path, route := range map[string]string{
@@ -92,21 +62,26 @@ func TestTracing(t *testing.T) {
 			t.Fatalf("%d %s", res.StatusCode, body)
 		}
 
-		spans := map[string]sdktrace.ReadOnlySpan{}
+		spans, byID := map[string]sdktrace.ReadOnlySpan{}, map[trace.SpanID]sdktrace.ReadOnlySpan{}
 		for _, span := range recorder.Ended() {
-			spans[span.Name()] = span
+			spans[span.Name()], byID[span.SpanContext().SpanID()] = span, span
 		}
 
-		request, called := spans[route], spans["shop.v1.TeaService/GetTea"]
-		if request == nil || called == nil {
+		request, attempt := spans[route], spans["shop.v1.TeaService/GetTea"]
+		if request == nil || attempt == nil {
 			t.Fatalf("%s: the spans are %v", path, spans)
 		}
 
-		if called.Parent().SpanID() != request.SpanContext().SpanID() || request.SpanContext().TraceID().String() != client {
+		root := attempt
+		for byID[root.Parent().SpanID()] != nil {
+			root = byID[root.Parent().SpanID()]
+		}
+
+		if root != request || request.SpanContext().TraceID().String() != client {
 			t.Errorf("%s: not one trace", path)
 		}
 
-		if told := <-shop.traceparents; len(told) != 1 || !strings.Contains(told[0], client+"-"+called.SpanContext().SpanID().String()) {
+		if told := <-shop.traceparents; len(told) != 1 || !strings.Contains(told[0], client+"-"+attempt.SpanContext().SpanID().String()) {
 			t.Errorf("%s: the backend is told %q", path, told)
 		}
 

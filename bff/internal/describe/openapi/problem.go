@@ -81,6 +81,7 @@ func problemSchema() *Schema {
 		maybe("instance", "Path of the request."),
 		always("code", "Name of the google.rpc.Code, such as `NOT_FOUND`. For programs."),
 		maybe("request_id", "Name of the request, to quote when asking for help."),
+		maybe("trace_id", "The trace of the request (W3C Trace Context), if it has one."),
 		property{"errors", list("FieldError"), false},
 		maybe("reason", "Why, more precisely than `code`, within `domain`."),
 		maybe("domain", "Who gave the reason."),

@@ -1,6 +1,7 @@
 // Package leg is how composites call backends: the calls that they make for a response, its legs, pass through layers of their own
 // before they reach the connection to the upstream. From the outside in, Conn has:
 //
+//	Traced    a span of its own
 //	Guard     the policy of the called method: access, condition, rules, limits
 //	batch     identical calls of a request are made once, those for single items as one (package batch)
 //	Timeout   that of the method

@@ -60,6 +60,10 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 		}
 	}
 
+	if p.wrapper.group.settings.Traced {
+		result = traced(info, sc.member, result)
+	}
+
 	return result, nil
 }
 

@@ -39,4 +39,6 @@ type Settings struct {
 	Ejection config.Ejection
 	// Logger gets a line when an address cannot be reached, and when it can again. Nil: nothing is logged.
 	Logger *slog.Logger
+	// Traced reports that requests may have spans.
+	Traced bool
 }

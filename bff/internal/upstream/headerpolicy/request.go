@@ -20,17 +20,24 @@ const (
 	maxValues = 64
 )
 
-// Collect records the headers for backends on the request's record. A request with an invalid value is refused with 400, one with
-// too much with 431 (RFC 6585, section 5).
+// Collect records the headers for backends on the request's record: with the client's trace context, unless the gateway traces. A
+// request with an invalid value is refused with 400, one with too much with 431 (RFC 6585, section 5).
 func (l *List) Collect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		forward, err := l.Request(r.Header)
+		rec := reqinfo.From(r.Context())
+
+		forward, err := l.listed(r.Header)
 		if err != nil {
 			problem.Write(w, r, problem.From(err), nil)
 			return
 		}
 
-		reqinfo.From(r.Context()).Forward = forward
+		// A gateway that traces sends backends a trace context of its own.
+		if rec.TraceParent == "" {
+			forward = addTrace(forward, r.Header)
+		}
+
+		rec.Forward = forward
 		next.ServeHTTP(w, r)
 	})
 }
@@ -39,6 +46,16 @@ func (l *List) Collect(next http.Handler) http.Handler {
 // valid trace context; nil if there are none. A header that the client's Connection names is for this hop alone (RFC 9110, section
 // 7.6.1) and does not pass. The values are shared with h. An error is a *problem.Problem and names the header.
 func (l *List) Request(h http.Header) (map[string][]string, error) {
+	listed, err := l.listed(h)
+	if err != nil {
+		return nil, err
+	}
+
+	return addTrace(listed, h), nil
+}
+
+// listed is Request without the trace context.
+func (l *List) listed(h http.Header) (map[string][]string, error) {
 	var (
 		out           map[string][]string
 		bytes, values int
@@ -70,7 +87,7 @@ func (l *List) Request(h http.Header) (map[string][]string, error) {
 		out = with(out, n.lower, passed)
 	}
 
-	return addTrace(out, h), nil
+	return out, nil
 }
 
 func tooLarge(n name) error {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/tracing"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 )
 
@@ -88,8 +89,9 @@ func (c conn) NewStream(
 func (c *Channel) serveStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	defer finish(info.FullMethod, &err)
 
-	rec := reqinfo.From(inprocgrpc.ClientContext(ss.Context()))
-	ctx := metadata.NewIncomingContext(reqinfo.NewContext(ss.Context(), rec), c.metadata(rec))
+	client := inprocgrpc.ClientContext(ss.Context())
+	rec := reqinfo.From(client)
+	ctx := metadata.NewIncomingContext(tracing.Carry(reqinfo.NewContext(ss.Context(), rec), client), c.metadata(rec))
 
 	ctx, run := scope.Open(valued{ctx, rec.Values}, true)
 	defer run.Close()

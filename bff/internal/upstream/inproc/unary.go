@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/tracing"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 )
 
@@ -81,6 +82,7 @@ func (c *Channel) invoke(ctx context.Context, name string, req, reply any, opts 
 	rec := reqinfo.From(ctx)
 	x := &call{Context: ctx, method: name, record: rec, program: rec.Values, done: make(chan struct{}), err: errExited}
 	x.values = grpc.NewContextWithServerTransportStream(metadata.NewIncomingContext(peerContext, c.metadata(rec)), x)
+	x.values = tracing.Carry(x.values, ctx)
 
 	x.scope = scope.New(false)
 

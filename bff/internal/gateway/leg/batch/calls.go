@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/internal/tracing"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc/scope"
 )
 
@@ -26,6 +27,14 @@ const (
 	maxWaking = 100
 	// slots bounds the batches of a request, and the calls instead of one that has failed, that are made at the same time.
 	slots = 10
+)
+
+// The attribute of the span of a leg that made no call of its own: it got the reply to an identical call that had ended, or to one
+// that another leg made, for itself or for both as a batch.
+const (
+	attrShared    = "portico.leg.shared"
+	sharedEarlier = "earlier"
+	sharedCall    = "call"
 )
 
 // errExited is what those get who wait for a call that has panicked, or ended its goroutine.
@@ -61,6 +70,8 @@ func (g *calls) do(ctx context.Context, k key, l *leg) ([]byte, error) {
 	g.mu.Unlock()
 
 	if finished {
+		tracing.From(ctx).Text(attrShared, sharedEarlier)
+
 		return c.raw, c.err
 	}
 
@@ -88,6 +99,7 @@ func (g *calls) do(ctx context.Context, k key, l *leg) ([]byte, error) {
 	}
 
 	if !caller.leads {
+		tracing.From(ctx).Text(attrShared, sharedCall)
 		g.scope.Woken()
 
 		return c.raw, c.err

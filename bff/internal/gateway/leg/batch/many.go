@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/portico-gateway/portico/bff/internal/tracing"
 )
 
 // batchKey identifies the calls that can be put into one batch: those that agree in the fields that the requests have in common.
@@ -206,6 +208,8 @@ func (l *leg) many(ctx context.Context, g *calls, items []batchItem) ([][]byte, 
 	if err := proto.Unmarshal(encoded, request); err != nil {
 		return nil, status.Errorf(codes.Internal, "request of %s: %v", m.manyRPC, err)
 	}
+
+	tracing.From(ctx).Count("portico.batch.size", len(items))
 
 	raw, err := l.call(ctx, m.manyRPC, request, m.manyReply.New().Interface())
 	if err != nil {
