@@ -24,7 +24,7 @@ func (d document) node(value reflect.Value, path, secret string) *yaml.Node {
 	case t.Kind() == reflect.Struct:
 		return d.fields(value, path)
 	case t.Kind() == reflect.Map && t.Elem().Kind() != reflect.Interface:
-		return d.entries(value, path)
+		return d.entries(value, path, secret)
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:
 		return d.elements(value, path)
 	default:
@@ -57,7 +57,7 @@ func (d document) fields(settings reflect.Value, path string) *yaml.Node {
 	return mapping
 }
 
-func (d document) entries(entries reflect.Value, path string) *yaml.Node {
+func (d document) entries(entries reflect.Value, path, secret string) *yaml.Node {
 	mapping := &yaml.Node{Kind: yaml.MappingNode}
 
 	names := make([]string, 0, entries.Len())
@@ -68,7 +68,7 @@ func (d document) entries(entries reflect.Value, path string) *yaml.Node {
 	slices.Sort(names)
 
 	for _, name := range names {
-		value := d.node(entries.MapIndex(reflect.ValueOf(name)), join(path, name), "")
+		value := d.node(entries.MapIndex(reflect.ValueOf(name)), join(path, name), secret)
 		mapping.Content = append(mapping.Content, textNode(name), value)
 	}
 

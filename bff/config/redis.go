@@ -19,12 +19,15 @@ type Redis struct {
 	MasterName string `env:"MASTER_NAME" yaml:"master_name"`
 	// Username is a user of its access control lists (ACL). Default: the user named default.
 	Username string `env:"USERNAME" yaml:"username"`
-	// Password, or the file with it, which is read again when it changes, for new connections.
-	Password     string `env:"PASSWORD"      secret:"true"        yaml:"password"`
+	// Password is that of the user.
+	Password string `env:"PASSWORD" secret:"true" yaml:"password"`
+	// PasswordFile is a file with the password. It is read again when it changes, for new connections.
 	PasswordFile string `env:"PASSWORD_FILE" yaml:"password_file"`
-	// SentinelUsername and SentinelPassword are for the Sentinels. The file with the password is read at the start.
-	SentinelUsername     string `env:"SENTINEL_USERNAME"      yaml:"sentinel_username"`
-	SentinelPassword     string `env:"SENTINEL_PASSWORD"      secret:"true"                 yaml:"sentinel_password"`
+	// SentinelUsername is the user of the Sentinels.
+	SentinelUsername string `env:"SENTINEL_USERNAME" yaml:"sentinel_username"`
+	// SentinelPassword is the password of that user.
+	SentinelPassword string `env:"SENTINEL_PASSWORD" secret:"true" yaml:"sentinel_password"`
+	// SentinelPasswordFile is a file with that password. It is read at the start.
 	SentinelPasswordFile string `env:"SENTINEL_PASSWORD_FILE" yaml:"sentinel_password_file"`
 	// Database is its number. A Cluster has only 0. Default 0.
 	Database int `env:"DATABASE" yaml:"database"`

@@ -69,7 +69,7 @@ func TestRedisSettings(t *testing.T) {
 		{
 			"address_form",
 			config.Redis{Mode: "cluster", Addresses: []string{"a:1", "a", "a:1"}},
-			[]string{`redis.addresses[1]: "a" is not host:port, such as 127.0.0.1:8080`, "redis.addresses[2]: is set twice"},
+			[]string{`redis.addresses[1]: "a" is not host:port, such as redis.internal:6379`, "redis.addresses[2]: is set twice"},
 		},
 		{"addresses_without_mode", config.Redis{Addresses: nodes}, []string{"redis.addresses: must be one in mode single; for more, set mode to sentinel or cluster"}},
 		{"sentinel_without_name", config.Redis{Mode: "sentinel", Addresses: nodes}, []string{"redis.master_name: is needed in mode sentinel"}},

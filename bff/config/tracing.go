@@ -17,10 +17,10 @@ type Tracing struct {
 	// Endpoint is the collector, http://host:4317, or https:// for TLS. Over http/protobuf, a path is used as it is; without one it
 	// is /v1/traces. Empty: tracing is off.
 	Endpoint string `env:"ENDPOINT" yaml:"endpoint"`
-	// Protocol is grpc or http/protobuf. Default grpc.
-	Protocol string `default:"grpc" env:"PROTOCOL" yaml:"protocol"`
-	// Headers are sent to the collector, such as its API key.
-	Headers map[string]string `env:"HEADERS" yaml:"headers"`
+	// Protocol is that of the export: grpc or http/protobuf. Default grpc.
+	Protocol string `default:"grpc" enum:"grpc,http/protobuf" env:"PROTOCOL" yaml:"protocol"`
+	// Headers are sent to the collector, such as its API key. In the environment, they are written as api-key=…,tenant=….
+	Headers map[string]string `env:"HEADERS" secret:"true" yaml:"headers"`
 	// TLS are the files for an endpoint with https. They are read at start-up.
 	TLS UpstreamTLS `envPrefix:"TLS_" yaml:"tls"`
 	// Timeout bounds an export, with its retries, and the last one when the gateway stops. Default 10s.
@@ -30,7 +30,7 @@ type Tracing struct {
 	// TrustSampled is who decides that a request is recorded by the flag "sampled" of its traceparent (W3C Trace Context): none,
 	// proxies (connections from client_ip.trusted_proxies, if these set traceparent themselves) or all. The trace of other callers
 	// is continued as well, but sample_ratio decides: or anyone could have every request recorded. Default none.
-	TrustSampled string `default:"none" env:"TRUST_SAMPLED" yaml:"trust_sampled"`
+	TrustSampled string `default:"none" enum:"none,proxies,all" env:"TRUST_SAMPLED" yaml:"trust_sampled"`
 	// ServiceName is the service.name of the gateway. Default portico.
 	ServiceName string `env:"SERVICE_NAME" yaml:"service_name"`
 	// ResourceAttributes are further attributes of the gateway, such as deployment.environment.name.

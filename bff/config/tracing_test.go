@@ -70,8 +70,8 @@ func TestTracingFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 
 	got, err := config.Load(file(t, "auth: {disabled: true}\n"), []string{
-		"PORTICO_TRACING_ENDPOINT=https://collector:4317", "PORTICO_TRACING_HEADERS=api-key:k,x-team:shop", "PORTICO_TRACING_SAMPLE_RATIO=0.5",
-		"PORTICO_TRACING_TLS_CA_FILE=ca.pem", "PORTICO_TRACING_RESOURCE_ATTRIBUTES=deployment.environment.name:prod",
+		"PORTICO_TRACING_ENDPOINT=https://collector:4317", "PORTICO_TRACING_HEADERS=api-key=k,x-team=shop", "PORTICO_TRACING_SAMPLE_RATIO=0.5",
+		"PORTICO_TRACING_TLS_CA_FILE=ca.pem", "PORTICO_TRACING_RESOURCE_ATTRIBUTES=deployment.environment.name=prod",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"reflect"
 	"strconv"
 	"strings"
@@ -23,6 +24,10 @@ func store(setting reflect.Value, text string) error {
 		setting.Set(reflect.ValueOf(list))
 
 		return nil
+	}
+
+	if t.Kind() == reflect.Map {
+		return storeTexts(setting, text)
 	}
 
 	if !hint.IsValue(t, text) {
@@ -49,6 +54,24 @@ func store(setting reflect.Value, text string) error {
 	default:
 		setting.SetString(text)
 	}
+
+	return nil
+}
+
+// storeTexts sets a mapping of names to texts, which are written as OpenTelemetry's variables are: a=b,c=d.
+func storeTexts(setting reflect.Value, text string) error {
+	texts := map[string]string{}
+
+	for pair := range strings.SplitSeq(text, ",") {
+		name, value, ok := strings.Cut(pair, "=")
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			return errors.New("must be names and values, such as a=b,c=d")
+		}
+
+		texts[name] = strings.TrimSpace(value)
+	}
+
+	setting.Set(reflect.ValueOf(texts))
 
 	return nil
 }

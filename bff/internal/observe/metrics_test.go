@@ -396,7 +396,9 @@ func TestExemplarsNameTraces(t *testing.T) {
 	t.Parallel()
 
 	m := observe.NewMetrics(config.Metrics{})
-	traced := func(id string) *reqinfo.Record { return &reqinfo.Record{Template: "/a", TraceID: id} }
+	traced := func(id string) *reqinfo.Record {
+		return &reqinfo.Record{Template: "/a", Trace: reqinfo.Trace{TraceID: id, Sampled: true}}
+	}
 
 	m.ObserveRequest("GET", traced(""), 200, 30*time.Millisecond)
 	m.ObserveRequest("GET", traced("4bf92f3577b34da6a3ce929d0e0e4736"), 200, 30*time.Millisecond)

@@ -41,7 +41,7 @@ func TestResultsTellOfRetriesAndTheTrace(t *testing.T) {
 		}})
 		orders := client(t, open(t, upstream.Config{Upstream: fresh(address), Methods: map[string]policy.Policy{rpcGet: {Retry: retried()}}}, d))
 
-		_, err := orders.GetOrder(reqinfo.NewContext(bounded(t), &reqinfo.Record{TraceID: "abc"}), &orderv1.GetOrderRequest{})
+		_, err := orders.GetOrder(reqinfo.NewContext(bounded(t), &reqinfo.Record{Trace: reqinfo.Trace{TraceID: "abc", Sampled: true}}), &orderv1.GetOrderRequest{})
 
 		want := []upstream.CallResult{{
 			Upstream: "order", RPC: rpcGet, Code: status.Code(err), Retries: int(min(fails, 2)), TraceID: "abc",

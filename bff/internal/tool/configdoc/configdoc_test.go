@@ -96,6 +96,7 @@ func TestValuesOfTextsAreValid(t *testing.T) {
 			Upstreams: map[string]config.Upstream{},
 		}
 		c.Docs.OpenAPI = config.DocsPublic
+		c.Redis = config.Redis{Addresses: []string{"a:1"}}
 		c.Server.TLS = config.ServerTLS{CertFile: "a", KeyFile: "b", ClientCAFile: "c"}
 		field := set(&c).FieldByIndex(kind.Index)
 

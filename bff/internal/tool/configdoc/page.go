@@ -104,7 +104,7 @@ func typeName(s setting) string {
 
 	return [...]string{
 		kindText: "text", kindTruth: "true or false", kindDuration: "duration", kindWhole: "whole number", kindNumber: "number",
-		kindTexts: "list of texts", kindNamedTexts: "lists of texts by name", kindAny: "mapping",
+		kindTexts: "list of texts", kindNamedTexts: "lists of texts by name", kindNamedText: "texts by name", kindAny: "mapping",
 		kindSection: "", kindSections: "", kindNamedSections: "",
 	}[s.kind]
 }

@@ -84,6 +84,8 @@ func (c *comments) valueOf(s setting) object {
 		return mappingOf(c.section(s.inner))
 	case kindNamedTexts:
 		return mappingOf(listOf(typed("string")))
+	case kindNamedText:
+		return mappingOf(typed("string"))
 	case kindAny:
 		return mappingOf(true)
 	case kindTexts:

@@ -22,6 +22,7 @@ const (
 	kindSections
 	kindNamedSections
 	kindNamedTexts
+	kindNamedText
 	kindAny
 )
 
@@ -74,6 +75,8 @@ func kindOfMap(t reflect.Type) (kind, reflect.Type) {
 		return kindNamedSections, t.Elem()
 	case reflect.Slice:
 		return kindNamedTexts, nil
+	case reflect.String:
+		return kindNamedText, nil
 	default:
 		return kindAny, nil
 	}
