@@ -38,11 +38,9 @@ type Config struct {
 	Policies []Policy `env:"-"           yaml:"policies"`
 	Auth     Auth     `envPrefix:"AUTH_" yaml:"auth"`
 	Log      Log      `envPrefix:"LOG_"  yaml:"log"`
-	// Metrics is how metrics are shown on the admin listener.
-	Metrics Metrics `envPrefix:"METRICS_" yaml:"metrics"`
-	// Tracing records what happens to requests (OpenTelemetry).
-	Tracing Tracing `envPrefix:"TRACING_" yaml:"tracing"`
-	Docs    Docs    `envPrefix:"DOCS_"    yaml:"docs"`
+	Metrics  Metrics  `envPrefix:"METRICS_" yaml:"metrics"`
+	Tracing  Tracing  `envPrefix:"TRACING_" yaml:"tracing"`
+	Docs     Docs     `envPrefix:"DOCS_"    yaml:"docs"`
 	// Upstreams are the backends by the names that the schema gives them.
 	Upstreams map[string]Upstream `envPrefix:"UPSTREAMS_" yaml:"upstreams"`
 
@@ -87,7 +85,7 @@ type ServerTLS struct {
 	KeyFile  string `env:"KEY_FILE"  yaml:"key_file"`
 	// ClientCAFile are the authorities whose client certificates are accepted. Empty: none is asked for.
 	ClientCAFile string `env:"CLIENT_CA_FILE" yaml:"client_ca_file"`
-	// ClientAuth is optional (a client may show a certificate) or required (it must). Default optional.
+	// ClientAuth is whether a client may (optional) or must (required) show a certificate. Default optional.
 	ClientAuth string `enum:"optional,required" env:"CLIENT_AUTH" yaml:"client_auth"`
 }
 
@@ -105,7 +103,7 @@ type Admin struct {
 
 // Health is the listener for the probes of a kubelet or a load balancer: /livez and /readyz, and nothing that is internal.
 type Health struct {
-	// Address to listen on, host:port. Default :8082, which is on all interfaces. "-" turns it off.
+	// Address is what to listen on, host:port; "-" turns it off. Without a host it is on all interfaces. Default :8082.
 	Address string `default:":8082" env:"ADDRESS" yaml:"address"`
 }
 
@@ -264,7 +262,7 @@ type Auth struct {
 	Internal InternalToken `envPrefix:"INTERNAL_TOKEN_" yaml:"internal_token"`
 }
 
-// Issuer signs tokens (RFC 7519).
+// Issuer is who signs tokens (RFC 7519).
 type Issuer struct {
 	// Issuer is the exact "iss" claim. With neither JWKSFile nor JWKSURL its keys are found by OpenID Connect Discovery.
 	Issuer string `env:"ISSUER" yaml:"issuer"`
@@ -338,9 +336,9 @@ type InternalToken struct {
 
 // Log is the log on standard error.
 type Log struct {
-	// Level is debug, info, warn or error. Default info.
+	// Level is the least that is written: debug, info, warn or error. Default info.
 	Level string `default:"info" enum:"debug,info,warn,error" env:"LEVEL" yaml:"level"`
-	// Format is json or text. Default json.
+	// Format is how lines are written: json or text. Default json.
 	Format string `default:"json" enum:"json,text" env:"FORMAT" yaml:"format"`
 	// Sample is the part of successful requests whose lines are written, over 0 up to 1. Lines of failures, refusals, incomplete
 	// responses and slow requests are always written. Default 1.

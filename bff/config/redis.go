@@ -2,10 +2,9 @@ package config
 
 import "time"
 
-// Redis is what gateways share: one server, the primary that Sentinels name, or a Cluster. There is none without URL, URLFile and
-// Addresses.
+// Redis is one server, the primary that Sentinels name, or a Cluster. There is none without URL, URLFile and Addresses.
 type Redis struct {
-	// URL is redis://user:password@host:port/database, or rediss:// for TLS. It is for the mode single.
+	// URL is that of the server: redis://user:password@host:port/database, or rediss:// for TLS. It is for the mode single.
 	URL string `env:"URL" secret:"url" yaml:"url"`
 	// URLFile is a file with the URL. It is read again when it changes; a new password is for new connections, anything else is for
 	// the next start.
@@ -13,7 +12,8 @@ type Redis struct {
 	// Mode is what is at the addresses: single, one server; sentinel, the Sentinels that watch it; or cluster, some nodes of a
 	// Redis Cluster. Default single.
 	Mode string `default:"single" enum:"single,sentinel,cluster" env:"MODE" yaml:"mode"`
-	// Addresses are host:port, instead of a URL: that of the server, of Sentinels, or of nodes. All others are found through them.
+	// Addresses are used instead of a URL, each host:port: that of the server, of Sentinels, or of nodes. All others are found through
+	// them.
 	Addresses []string `env:"ADDRESSES" yaml:"addresses"`
 	// MasterName is what the Sentinels call the server.
 	MasterName string `env:"MASTER_NAME" yaml:"master_name"`

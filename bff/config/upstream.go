@@ -4,7 +4,7 @@ import "time"
 
 // Upstream is one backend. It needs either addresses or a target.
 type Upstream struct {
-	// Addresses are host:port pairs, or Unix sockets (unix:path), that are used in turn.
+	// Addresses are those of the backend, host:port or Unix sockets (unix:path), which are used in turn.
 	Addresses []string `env:"ADDRESSES" yaml:"addresses"`
 	// Target is a gRPC name, "dns:///user.prod.svc:9000"; all addresses behind it are used in turn.
 	Target string `env:"TARGET" yaml:"target"`
@@ -27,7 +27,7 @@ type Upstream struct {
 	Breaker Breaker `envPrefix:"BREAKER_" yaml:"breaker"`
 	// MaxReceiveBytes is the largest message, in bytes, that is accepted from it, also within streams. Default 4 MiB.
 	MaxReceiveBytes int `default:"4194304" env:"MAX_RECEIVE_BYTES" yaml:"max_receive_bytes"`
-	// TLS encrypts the connections to it.
+	// TLS encrypts the connections to it. The files are read again when they change.
 	TLS UpstreamTLS `envPrefix:"TLS_" yaml:"tls"`
 	// ForwardAuthorization passes the client's Authorization header on, once it has been verified. Default: it does not leave the
 	// gateway.
@@ -81,13 +81,13 @@ type Concurrency struct {
 	Initial int `computed:"200, within min and max" env:"INITIAL" yaml:"initial"`
 }
 
-// UpstreamTLS is TLS towards a backend. The files, in PEM, are read again when they change.
+// UpstreamTLS is TLS towards a server. The files are PEM.
 type UpstreamTLS struct {
 	// Enabled turns it on; so does any of the others.
 	Enabled bool `env:"ENABLED" yaml:"enabled"`
-	// CAFile are the authorities that vouch for the backend. Default: those of the system.
+	// CAFile are the authorities that vouch for the server. Default: those of the system.
 	CAFile string `env:"CA_FILE" yaml:"ca_file"`
-	// CertFile and KeyFile are what the gateway shows to the backend (mTLS).
+	// CertFile and KeyFile are what the gateway shows to the server (mTLS).
 	CertFile string `env:"CERT_FILE" yaml:"cert_file"`
 	KeyFile  string `env:"KEY_FILE"  yaml:"key_file"`
 	// ServerName is the name to ask for (SNI) and to expect in its certificate. It is not the :authority of calls.

@@ -100,6 +100,7 @@ func observed() *observe.Metrics {
 	m.ObserveRedisCommand("take", 3*time.Millisecond)
 	m.ObserveRedisFailure("oom")
 	m.ObserveRedis(2)
+	m.ObserveAcceptError("server")
 	m.ObserveFile("auth.api_keys.file", filewatch.Faulty)
 
 	return m

@@ -72,19 +72,16 @@ func (p *page) section(t reflect.Type, s setting, path, prefix string) {
 		}
 	}
 
-	rows := ""
+	var rows strings.Builder
 
-	var rowsSb77 strings.Builder
 	for _, inner := range settings(s.inner) {
 		if inner.inner == nil {
-			fmt.Fprintf(&rowsSb77, "| `%s` | %s | %s | %s |\n",
+			fmt.Fprintf(&rows, "| `%s` | %s | %s | %s |\n",
 				inner.key(), typeName(inner), defaultText(inner), cell(p.description(s.inner, inner, prefix)))
 		}
 	}
-	rows += rowsSb77.String()
-
-	if rows != "" {
-		p.text += "\n| setting | type | default | |\n|---|---|---|---|\n" + rows
+	if rows.Len() > 0 {
+		p.text += "\n| setting | type | default | |\n|---|---|---|---|\n" + rows.String()
 	}
 }
 
