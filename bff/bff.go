@@ -43,7 +43,8 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	current.handler.ServeHTTP(w, r)
 }
 
-// Admin is for operators: /livez, /readyz, /metrics, /upstreams, /log/level, /reload and /debug/pprof/. It must not be reachable by clients.
+// Admin is for operators: /livez, /readyz, /metrics, /upstreams, /config, /log/level, /reload and /debug/pprof/. It must not be
+// reachable by clients.
 func (g *Gateway) Admin() http.Handler { return g.admin }
 
 // Health is for the probes of a kubelet or a load balancer: /livez and /readyz, which say nothing that is internal.
