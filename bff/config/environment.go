@@ -90,10 +90,18 @@ func (e *environment) take(v variable) {
 		return
 	}
 
-	// A list that is set as a whole has no elements of the file.
-	maps.DeleteFunc(e.c.origins.set, func(path string, _ Origin) bool { return strings.HasPrefix(path, v.path+"[") })
+	// A list or a mapping that is set as a whole has no parts of the file.
+	maps.DeleteFunc(e.c.origins.set, func(path string, _ Origin) bool {
+		return strings.HasPrefix(path, v.path+"[") || strings.HasPrefix(path, v.path+".")
+	})
 
 	e.c.origins.set[v.path] = Origin{Variable: v.name}
+
+	for path := range e.c.values() {
+		if strings.HasPrefix(path, v.path+".") {
+			e.c.origins.set[path] = Origin{Variable: v.name}
+		}
+	}
 
 	for path := enclosing(v.path); path != ""; path = enclosing(path) {
 		if _, set := e.c.origins.set[path]; !set {

@@ -111,14 +111,15 @@ func (c Config) values() map[string]string {
 
 // textOf is a node as text that tells nodes apart.
 func textOf(node *yaml.Node) string {
-	text := strconv.Quote(node.Tag + node.Value)
-	var textSb114 strings.Builder
-	for _, inner := range node.Content {
-		textSb114.WriteString(textOf(inner))
-	}
-	text += textSb114.String()
+	var text strings.Builder
 
-	return text
+	text.WriteString(strconv.Quote(node.Tag + node.Value))
+
+	for _, inner := range node.Content {
+		text.WriteString(textOf(inner))
+	}
+
+	return text.String()
 }
 
 // Hash returns 12 hexadecimal digits that tell effective configurations apart: two files with the same settings have the same one,
