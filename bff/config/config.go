@@ -35,9 +35,9 @@ type Config struct {
 	Redis Redis `envPrefix:"REDIS_" yaml:"redis"`
 	// Policies change what the schema says of methods, in this order: to make a limit tighter, or a timeout longer, without a
 	// release.
-	Policies []Policy `env:"-"           yaml:"policies"`
-	Auth     Auth     `envPrefix:"AUTH_" yaml:"auth"`
-	Log      Log      `envPrefix:"LOG_"  yaml:"log"`
+	Policies []Policy `env:"-"              yaml:"policies"`
+	Auth     Auth     `envPrefix:"AUTH_"    yaml:"auth"`
+	Log      Log      `envPrefix:"LOG_"     yaml:"log"`
 	Metrics  Metrics  `envPrefix:"METRICS_" yaml:"metrics"`
 	Tracing  Tracing  `envPrefix:"TRACING_" yaml:"tracing"`
 	Docs     Docs     `envPrefix:"DOCS_"    yaml:"docs"`

@@ -12,8 +12,8 @@ type Redis struct {
 	// Mode is what is at the addresses: single, one server; sentinel, the Sentinels that watch it; or cluster, some nodes of a
 	// Redis Cluster. Default single.
 	Mode string `default:"single" enum:"single,sentinel,cluster" env:"MODE" yaml:"mode"`
-	// Addresses are used instead of a URL, each host:port: that of the server, of Sentinels, or of nodes. All others are found through
-	// them.
+	// Addresses are used instead of a URL, each host:port: that of the server, of Sentinels, or of nodes. All others are found
+	// through them.
 	Addresses []string `env:"ADDRESSES" yaml:"addresses"`
 	// MasterName is what the Sentinels call the server.
 	MasterName string `env:"MASTER_NAME" yaml:"master_name"`
