@@ -30,7 +30,8 @@ func (g *Gateway) startAttrs(server net.Listener, admin, health side) []slog.Att
 	attrs = append(attrs,
 		slog.Int("routes", len(c.routes)), slog.Int("upstreams", len(c.config.Upstreams)),
 		slog.Int("issuers", len(c.config.Auth.Issuers)), slog.Int("policy_overrides", len(c.config.Policies)),
-		slog.Bool("tls", g.current().listener != nil), slog.Bool("redis", c.config.Redis.On()), slog.Int("cpus", runtime.GOMAXPROCS(0)),
+		slog.Bool("tls", g.current().listener != nil), slog.Bool("redis", c.config.Redis.On()),
+		slog.Int("cpus", runtime.GOMAXPROCS(0)),
 	)
 
 	// A negative limit changes nothing. Without one it is the largest number.

@@ -17,7 +17,8 @@ import (
 // tracing.trust_sampled and tracing.sample_ratio count then; the ratio is that of requests that continue the trace of a caller.
 //
 // If the context of a request carries a span of the program already (otelhttp), that of the gateway is below it. Composites find
-// theirs by trace.SpanFromContext. Backends get the trace from the gateway: do not add a stats handler that writes traceparent, too.
+// theirs by trace.SpanFromContext. Backends get the trace from the gateway: do not add a stats handler that writes traceparent,
+// too.
 //
 // Without it, requests are traced if tracing.endpoint says where to.
 func WithTracerProvider(provider trace.TracerProvider) Option {

@@ -14,8 +14,8 @@ import (
 )
 
 // sampling decides which lines are written: all of failures, of refusals, of responses with missing parts and of slow requests, and
-// a part of the others. It is decided by the id of the trace, or else of the request, alone, so that all gateways with the same ratio log the same requests, and those
-// with a higher ratio these, too.
+// a part of the others. Only the id of the trace, or else of the request, decides, so that all gateways with the same ratio log the
+// same requests, and those with a higher ratio these, too.
 type sampling struct {
 	ratio float64
 	// below is what the hash of the id must be below.

@@ -36,8 +36,8 @@ const (
 
 // Deduplicator executes each request with a key once. It is safe for concurrent use, and must be closed.
 type Deduplicator struct {
-	// Observe is called with the outcome of each request that has a key. It must be safe for concurrent use and not block, and be set
-	// before the first request. Nil: nobody counts.
+	// Observe is called with the outcome of each request that has a key. It must be safe for concurrent use and not block, and be
+	// set before the first request. Nil: nobody counts.
 	Observe func(rpc string, outcome Outcome)
 
 	store    Store
@@ -47,8 +47,8 @@ type Deduplicator struct {
 // Outcome is what becomes of a request that has a key.
 type Outcome string
 
-// The outcomes of a request: it is executed; gets the stored response; is refused, because the first one is in progress, was another
-// request, or has a response that is too large to be stored; or is refused because the store failed.
+// The outcomes of a request: it is executed; gets the stored response; is refused, because the first one is in progress, was
+// another request, or has a response that is too large to be stored; or is refused because the store failed.
 const (
 	OutcomeExecuted     Outcome = "executed"
 	OutcomeReplayed     Outcome = "replayed"

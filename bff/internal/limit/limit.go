@@ -45,9 +45,9 @@ type Limiter struct {
 	// LegacyHeaders adds the fields RateLimit-Limit, -Remaining and -Reset of earlier drafts, up to 06, to responses. It must be
 	// set before the first request.
 	LegacyHeaders bool
-	// Observe returns what counts the requests that a limit allows and those that it refuses, for one kind of key. The RPC is that of
-	// a route, as gRPC calls it, or empty for PerClient. It is called when a limit is made; the functions must be safe for concurrent
-	// use and not block. It must be set before the first route. Nil: nobody counts.
+	// Observe returns what counts the requests that a limit allows and those that it refuses, for one kind of key. The RPC is that
+	// of a route, as gRPC calls it, or empty for PerClient. It is called when a limit is made; the functions must be safe for
+	// concurrent use and not block. It must be set before the first route. Nil: nobody counts.
 	Observe func(rpc, limit, key string) (allowed, refused func())
 
 	local *Memory

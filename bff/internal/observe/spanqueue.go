@@ -14,8 +14,8 @@ import (
 // overflowLog is how often is logged at most that spans are dropped because too many wait.
 const overflowLog = time.Minute
 
-// spanQueue bounds what waits to be exported, and counts. The SDK's batch processor does the rest; it drops what is too much without
-// a word, so it is never given too much. It is safe for concurrent use.
+// spanQueue bounds what waits to be exported, and counts. The SDK's batch processor does the rest; it drops what is too much
+// without a word, so it is never given too much. It is safe for concurrent use.
 type spanQueue struct {
 	sdktrace.SpanProcessor
 

@@ -51,8 +51,8 @@ func (m *Metrics) ObserveIdempotency(rpc, outcome string) {
 	m.stores.idempotency.of(eventKey{rpc, outcome}).Inc()
 }
 
-// ObserveRedis sets the state of the breaker of Redis: 0 closed, 1 half-open, 2 open. It is called before the first command, so that
-// the first failure is an increase.
+// ObserveRedis sets the state of the breaker of Redis: 0 closed, 1 half-open, 2 open. It is called before the first command, so
+// that the first failure is an increase.
 func (m *Metrics) ObserveRedis(state int) {
 	m.stores.redisState.Set(float64(state))
 	m.stores.redisFailures.WithLabelValues("unreachable")

@@ -11,8 +11,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/tracing"
 )
 
-// Traced is an interceptor for Conn by which each leg is a span, also if it makes no call of its own: because it is refused, or gets
-// the reply to another call. It is the outermost.
+// Traced is an interceptor for Conn by which each leg is a span, also if it makes no call of its own: because it is refused, or
+// gets the reply to another call. It is the outermost.
 func Traced(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {
