@@ -41,28 +41,34 @@ type Passed struct {
 func CheckConfig(ctx context.Context, cfg config.Config, opts ...Option) Findings {
 	var found Findings
 
+	found.listeners(ctx, found.content(ctx, cfg, opts))
+
+	return found
+}
+
+// content finds what is wrong with a configuration and with the files that it names. It returns it with its defaults.
+func (f *Findings) content(ctx context.Context, cfg config.Config, opts []Option) config.Config {
 	compiled, err := compile(cfg, opts)
-	found.fault(err)
+	f.fault(err)
 
 	if compiled == nil {
 		cfg = cfg.WithDefaults()
-		found.fault(cfg.ValidateWithAuthenticator())
+		f.fault(cfg.ValidateWithAuthenticator())
 	} else {
-		found.Routes = compiled.Routes()
+		f.Routes = compiled.Routes()
 		cfg = compiled.config
 
 		invalid := compiled.validate()
-		found.fault(invalid)
+		f.fault(invalid)
 
 		if err == nil && invalid == nil {
-			found.fault(compiled.checkHandlers(ctx))
+			f.fault(compiled.checkHandlers(ctx))
 		}
 	}
 
-	found.files(ctx, cfg)
-	found.listeners(ctx, cfg)
+	f.files(ctx, cfg)
 
-	return found
+	return cfg
 }
 
 // fault adds the faults that are joined in an error.

@@ -34,8 +34,19 @@ func (f *Findings) files(ctx context.Context, cfg config.Config) {
 		}
 	}
 
+	if t := cfg.Tracing.TLS; cfg.Tracing.Encrypted() {
+		f.tlsFiles(ctx, "tracing.tls", tlsfiles.Paths{Cert: t.CertFile, Key: t.KeyFile, CA: t.CAFile})
+	}
+
 	if err := redis.Check(cfg.Redis); err != nil {
 		f.faultf("redis.url", "%w", err)
+	}
+
+	if t := cfg.Redis.TLS; cfg.Redis.On() {
+		f.tlsFiles(ctx, "redis.tls", tlsfiles.Paths{Cert: t.CertFile, Key: t.KeyFile, CA: t.CAFile})
+
+		_, err := readRedisSecrets(cfg.Redis)
+		f.fault(err)
 	}
 }
 

@@ -114,9 +114,32 @@ func (o *online) issuer(ctx context.Context, path string, issuer config.Issuer) 
 }
 
 func (o *online) redis(ctx context.Context, cfg config.Redis) {
-	const path = "redis.url"
+	path := "redis.url"
 
-	status, err := redis.CheckOnline(ctx, redis.Config{Redis: cfg})
+	switch {
+	case cfg.URLFile != "":
+		path = "redis.url_file"
+	case len(cfg.Addresses) > 0:
+		path = "redis.addresses"
+	}
+
+	read, err := readRedisSecrets(cfg)
+	if err != nil {
+		return // CheckConfig says so.
+	}
+
+	settings := redis.Config{Redis: read}
+
+	if t := cfg.TLS; t.On() {
+		files, err := tlsfiles.Open(tlsfiles.Paths{Cert: t.CertFile, Key: t.KeyFile, CA: t.CAFile})
+		if err != nil {
+			return // CheckConfig says so.
+		}
+
+		settings.TLSConfig = func() *tls.Config { return files.Client(t.ServerName) }
+	}
+
+	status, err := redis.CheckOnline(ctx, settings)
 	o.add(path, fmt.Sprintf("version %s, maxmemory-policy %s, a write took %s", known(status.Version), known(status.Policy),
 		status.Took.Round(time.Microsecond)), err)
 

@@ -50,10 +50,7 @@ func (c *Compiled) openRedis(ctx context.Context, own *resource.Lease, with open
 
 // openRedisSecrets puts what is in the files of secrets into the settings.
 func (c *Compiled) openRedisSecrets(ctx context.Context, with opening, settings *redis.Config) error {
-	url, err := c.openSecret(ctx, with, "redis.url_file", settings.URLFile, func(value string) error {
-		_, _, err := redis.ParseCredentials(value)
-		return err
-	})
+	url, err := c.openSecret(ctx, with, "redis.url_file", settings.URLFile, acceptRedisURL(settings.TLS))
 	if err != nil {
 		return err
 	}
@@ -65,10 +62,7 @@ func (c *Compiled) openRedisSecrets(ctx context.Context, with opening, settings 
 
 	switch {
 	case url != nil:
-		if settings.URL = url(); settings.TLS.On() && !redis.EncryptsURL(settings.URL) {
-			return &config.Fault{Path: "redis.url_file", Err: errors.New("must begin with rediss:// for the settings of redis.tls")}
-		}
-
+		settings.URL = url()
 		settings.Credentials = func() (string, string) {
 			username, password, _ := redis.ParseCredentials(url()) // It was parsed when it was read.
 			return username, password
@@ -88,6 +82,48 @@ func (c *Compiled) openRedisSecrets(ctx context.Context, with opening, settings 
 	}
 
 	return nil
+}
+
+// acceptRedisURL refuses what is no URL of a Redis, or not for TLS where its settings need it.
+func acceptRedisURL(t config.RedisTLS) func(value string) error {
+	return func(value string) error {
+		if t.On() && !redis.EncryptsURL(value) {
+			return errors.New("must begin with rediss:// for the settings of redis.tls")
+		}
+
+		_, _, err := redis.ParseCredentials(value)
+
+		return err
+	}
+}
+
+// readRedisSecrets returns the settings with what is in the files of secrets now. The error names every fault.
+func readRedisSecrets(cfg config.Redis) (config.Redis, error) {
+	var faults error
+
+	for _, one := range []struct {
+		setting, path string
+		value         *string
+		accept        func(string) error
+	}{
+		{"redis.url_file", cfg.URLFile, &cfg.URL, acceptRedisURL(cfg.TLS)},
+		{"redis.password_file", cfg.PasswordFile, &cfg.Password, nil},
+		{"redis.sentinel_password_file", cfg.SentinelPasswordFile, &cfg.SentinelPassword, nil},
+	} {
+		if one.path == "" {
+			continue
+		}
+
+		file, err := secret.Open(one.path, one.accept)
+		if err != nil {
+			faults = errors.Join(faults, &config.Fault{Path: one.setting, Err: err})
+			continue
+		}
+
+		*one.value = file.Value()
+	}
+
+	return cfg, faults
 }
 
 // openSecret reads a file and watches it while it is used. It returns the current secret, or nil if there is no file.

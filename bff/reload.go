@@ -3,7 +3,6 @@ package bff
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -14,7 +13,8 @@ import (
 )
 
 // WithConfigSource says where the configuration comes from, for ReloadFromSource and for POST /reload on the admin listener. read
-// is called by one goroutine at a time. A later one replaces it.
+// is called by one goroutine at a time. With an error it may return what could be read, as config.Read does, so that the faults of
+// that are named as well. A later one replaces it.
 //
 // Without it, Reload alone changes the configuration.
 func WithConfigSource(read func() (config.Config, error)) Option {
@@ -118,16 +118,16 @@ func (g *Gateway) reload(ctx context.Context, r reloading) error {
 	state := *g.reloads.state.Load()
 
 	cfg, err := r.read()
-	if err != nil {
-		err = fmt.Errorf("configuration: %w", err)
-	} else if r.ifChanged && state.Refused == nil && cfg.Hash() == state.Hash {
+	if err == nil && r.ifChanged && state.Refused == nil && cfg.Hash() == state.Hash {
 		return nil
 	}
 
 	state.Attempted, state.Refused = time.Now(), nil
 
-	if err == nil {
-		err = g.apply(ctx, cfg)
+	if refused := err; refused != nil {
+		err = g.allFaults(ctx, cfg, refused, nil)
+	} else if refused = g.apply(ctx, cfg); refused != nil {
+		err = g.allFaults(ctx, cfg, nil, refused)
 	}
 
 	if err != nil {

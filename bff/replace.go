@@ -2,13 +2,10 @@ package bff
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"strings"
 
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/resource"
 )
 
 // apply makes a configuration the current one.
@@ -118,13 +115,4 @@ func fixed(before, after config.Config) error {
 	}
 
 	return errors.Join(faults...)
-}
-
-// hashOf identifies a configuration.
-func hashOf(c config.Config) string {
-	const length = 12
-
-	sum := sha256.Sum256([]byte(resource.Key(c)))
-
-	return hex.EncodeToString(sum[:])[:length]
 }

@@ -3,10 +3,10 @@ package bff
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/tracing"
@@ -47,7 +47,7 @@ func (c *Compiled) openTracing(ctx context.Context, with opening) (*tracing.Trac
 	if cfg.Encrypted() {
 		files, err := tlsfiles.Open(tlsfiles.Paths{Cert: cfg.TLS.CertFile, Key: cfg.TLS.KeyFile, CA: cfg.TLS.CAFile})
 		if err != nil {
-			return nil, fmt.Errorf("tracing.tls: %w", err)
+			return nil, &config.Fault{Path: "tracing.tls", Err: err}
 		}
 
 		transport = files.Client(cfg.TLS.ServerName)

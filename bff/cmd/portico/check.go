@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -85,7 +84,6 @@ type checked struct {
 func checkConfig(ctx context.Context, path string, online time.Duration) checked {
 	cfg, readErr := config.Read(path, os.Environ())
 	origins := cfg.Origins()
-	read := origins.Faults(readErr)
 	found := bff.CheckConfig(ctx, cfg, services()...)
 
 	if online > 0 {
@@ -97,48 +95,10 @@ func checkConfig(ctx context.Context, path string, online time.Duration) checked
 		found.Warnings = errors.Join(found.Warnings, asked.Warnings)
 	}
 
-	known := slices.DeleteFunc(origins.Faults(found.Faults), func(fault *config.LocatedFault) bool {
-		return follows(fault, read) || errors.Is(readErr, config.ErrUnreadable) && !isSet(origins, fault)
-	})
-
-	faults := make([]error, 0, len(read)+len(known))
-	for _, fault := range slices.Concat(read, known) {
-		faults = append(faults, fault)
-	}
-
 	return checked{
-		Faults: once(origins.Faults(errors.Join(faults...))), Warnings: once(origins.Faults(found.Warnings)),
+		Faults: origins.Merge(readErr, found.Faults), Warnings: origins.Merge(nil, found.Warnings),
 		Passed: found.Passed, Routes: len(found.Routes), Upstreams: len(cfg.Upstreams), Issuers: len(cfg.Auth.Issuers),
 	}
-}
-
-// follows reports whether a fault may only be there because its setting, or a part of it, could not be read.
-func follows(fault *config.LocatedFault, read []*config.LocatedFault) bool {
-	return fault.Path != "" && slices.ContainsFunc(read, func(first *config.LocatedFault) bool {
-		rest, within := strings.CutPrefix(first.Path, fault.Path)
-
-		return within && (rest == "" || strings.ContainsAny(rest[:1], ".["))
-	})
-}
-
-// isSet reports whether a fault is about a value that was set, and not about one that is missing.
-func isSet(origins *config.Origins, fault *config.LocatedFault) bool {
-	_, set := origins.Lookup(fault.Path)
-
-	return set
-}
-
-// once leaves out faults that are there already. The list is never nil.
-func once(faults []*config.LocatedFault) []*config.LocatedFault {
-	out := make([]*config.LocatedFault, 0, len(faults))
-
-	for _, fault := range faults {
-		if !slices.ContainsFunc(out, func(known *config.LocatedFault) bool { return known.Error() == fault.Error() }) {
-			out = append(out, fault)
-		}
-	}
-
-	return out
 }
 
 // print prints warnings, and what there is if nothing is wrong.

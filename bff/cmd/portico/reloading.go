@@ -24,11 +24,12 @@ type reloading struct {
 	hangups <-chan os.Signal
 }
 
-func (r reloading) load() (config.Config, error) { return config.Load(r.path, r.environ) }
+// read reads the configuration. The gateway checks it.
+func (r reloading) read() (config.Config, error) { return config.Read(r.path, r.environ) }
 
 // options let operators reload by the admin listener as well, and apply what is the process's own.
 func (r reloading) options(log *observe.Log) []bff.Option {
-	return []bff.Option{bff.WithConfigSource(r.load), bff.WithReloaded(func(c config.Config) {
+	return []bff.Option{bff.WithConfigSource(r.read), bff.WithReloaded(func(c config.Config) {
 		// It was checked.
 		_ = log.SetLevel(c.Log.Level)
 	})}

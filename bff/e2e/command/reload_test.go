@@ -54,6 +54,9 @@ func (m mounted) replace(t *testing.T, text string) {
 // adminOf is where `portico serve` listens for operators.
 var adminOf = regexp.MustCompile(`"admin":"([^"]+)"`)
 
+// startHash is the hash of the configuration in the line of the start.
+var startHash = regexp.MustCompile(`"msg":"listening",.*"hash":"([0-9a-f]{12})"`)
+
 // startMounted serves what is mounted.
 func startMounted(t *testing.T, m mounted, flags ...string) *process {
 	t.Helper()
@@ -100,6 +103,11 @@ func TestReloadOfTheBinary(t *testing.T) {
 	gateway := startMounted(t, files)
 	token := dev.token(t, "alice")
 
+	first := call(t, http.MethodGet, gateway.admin+"/readyz?verbose", "", "").body
+	if hash := startHash.FindStringSubmatch(gateway.stderr.String()); hash == nil || !strings.Contains(first, hash[1]) {
+		t.Errorf("the start line has the hash %q, readiness says %s", hash, first)
+	}
+
 	allowed := func() string {
 		return want(t, "a request", call(t, http.MethodGet, gateway.url+"/v1/users/alice", token, ""), http.StatusOK).header.Get("Server-Timing")
 	}
@@ -116,8 +124,12 @@ func TestReloadOfTheBinary(t *testing.T) {
 		t.Error("there is no Server-Timing after it was turned on")
 	}
 
-	files.replace(t, base+"server: {server_timing: false, address: ':1'}\nlimits: {client: {requests: many}}\n")
-	eventually(t, "the refusal", func() bool { return gateway.lines(refusedLine, `"trigger":"file"`, "limits.client.requests") == 1 })
+	files.replace(t, base+"server: {server_timing: false, address: ':1'}\nlimits: {client: {requests: many}}\n"+
+		"policies: [{selector: none.v1.*, set: {timeout: 1s}}]\n")
+	eventually(t, "the refusal of all that is wrong", func() bool {
+		return gateway.lines(refusedLine, `"trigger":"file"`, "portico.yaml:", ": limits.client.requests: ",
+			": server.address: cannot change", ": policies[0].selector: ") == 1
+	})
 
 	if allowed() == "" {
 		t.Error("a refused configuration took effect")
@@ -135,7 +147,7 @@ func TestReloadOfTheBinary(t *testing.T) {
 	eventually(t, "another refusal", func() bool { return gateway.lines(refusedLine, `"trigger":"SIGHUP"`) == 1 })
 
 	refused := call(t, http.MethodPost, gateway.admin+"/reload", "", "")
-	if refused.status != http.StatusUnprocessableEntity || !strings.Contains(refused.body, "limits.client.requests") {
+	if refused.status != http.StatusUnprocessableEntity || strings.Count(refused.body, "portico.yaml:") != 3 {
 		t.Errorf("POST /reload: %d %s", refused.status, refused.body)
 	}
 

@@ -68,6 +68,13 @@ func CheckOnline(ctx context.Context, cfg Config) (Status, error) {
 
 	found.Took = time.Since(began)
 
+	if client.IsCluster() {
+		err := client.eachPrimary(ctx, func(ctx context.Context, node goredis.Cmdable) error { return node.Ping(ctx).Err() })
+		if err != nil {
+			return found, fmt.Errorf("a primary of the Cluster does not reply: %w", err)
+		}
+	}
+
 	// Managed ones may forbid it.
 	if info, err := client.Info(ctx).Result(); err == nil {
 		found.Version, found.Policy = infoField(info, "redis_version"), infoField(info, "maxmemory_policy")

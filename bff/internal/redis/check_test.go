@@ -70,3 +70,19 @@ func TestCheckOnline(t *testing.T) {
 		}
 	}
 }
+
+// What is checked is the same with Sentinels, and in a Cluster.
+func TestCheckOnlineInEachMode(t *testing.T) {
+	t.Parallel()
+
+	redistest.EachMode(t, func(t *testing.T, settings config.Redis) {
+		t.Helper()
+
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+
+		if got, err := redis.CheckOnline(ctx, redis.Config{Redis: settings.WithDefaults()}); err != nil || got.Version == "" {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}

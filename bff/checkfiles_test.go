@@ -1,0 +1,99 @@
+package bff_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
+)
+
+// Every file that Redis and tracing need is read.
+func TestCheckReadsFilesOfRedisAndTracing(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	none, plain := filepath.Join(dir, "none"), filepath.Join(dir, "plain")
+
+	if err := os.WriteFile(plain, []byte("redis://:s3cret@h:1/0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	files := config.RedisTLS{Enabled: true, CAFile: none, CertFile: none, KeyFile: none}
+	servers := []string{"a.test:1"}
+
+	for name, tt := range map[string]struct {
+		change func(*config.Config)
+		// want are the settings with a fault.
+		want []string
+	}{
+		"passwords": {
+			func(c *config.Config) {
+				c.Redis = config.Redis{
+					Mode: config.RedisSentinel, MasterName: "m", Addresses: servers, PasswordFile: none, SentinelPasswordFile: none,
+				}
+			},
+			[]string{"redis.password_file", "redis.sentinel_password_file"},
+		},
+		"url":       {func(c *config.Config) { c.Redis.URLFile = none }, []string{"redis.url_file"}},
+		"plain_url": {func(c *config.Config) { c.Redis = config.Redis{URLFile: plain, TLS: config.RedisTLS{Enabled: true}} }, []string{"redis.url_file"}},
+		"redis_tls": {
+			func(c *config.Config) { c.Redis = config.Redis{Addresses: servers, TLS: files} },
+			[]string{"redis.tls.ca_file", "redis.tls.cert_file", "redis.tls.key_file"},
+		},
+		"tracing_tls": {
+			func(c *config.Config) {
+				c.Tracing = config.Tracing{Endpoint: "https://c.test:1", TLS: config.UpstreamTLS{CAFile: none, CertFile: none, KeyFile: none}}
+			},
+			[]string{"tracing.tls.ca_file", "tracing.tls.cert_file", "tracing.tls.key_file"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			cfg, services := checkable()
+			tt.change(&cfg)
+
+			var (
+				nowhere *config.Origins
+				got     []string
+			)
+
+			for _, fault := range nowhere.Faults(bff.CheckConfig(t.Context(), cfg, services).Faults) {
+				got = append(got, fault.Path)
+
+				if strings.Contains(fault.Reason, "s3cret") {
+					t.Errorf("a secret is shown: %s", fault.Reason)
+				}
+			}
+
+			if strings.Join(got, " ") != strings.Join(tt.want, " ") {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// The password of Redis is in a file.
+func TestCheckOnlineReadsSecrets(t *testing.T) {
+	t.Parallel()
+
+	server := redistest.Start(t, "--requirepass", "s3cret")
+	file := filepath.Join(t.TempDir(), "password")
+
+	for password, want := range map[string]bool{"s3cret": true, "other": false} {
+		if err := os.WriteFile(file, []byte(password), 0o600); err != nil {
+			t.Fatal(err)
+		}
+
+		cfg := config.Config{Redis: config.Redis{Addresses: []string{server.Addr}, PasswordFile: file}}
+		found := bff.CheckOnline(t.Context(), cfg)
+
+		if good := len(found.Passed) == 1 && found.Passed[0].Path == "redis.addresses"; good != want {
+			t.Errorf("%s: got %+v", password, found)
+		}
+	}
+}
