@@ -224,8 +224,11 @@ func (c *call) end(err error) {
 		took := time.Since(c.start)
 
 		code := status.Code(err)
+		attempts, address := c.attempts.Made()
 
-		c.record.AddCall(reqinfo.Call{Upstream: c.upstream, RPC: c.rpc, Start: c.start, Took: took, Code: code})
+		c.record.AddCall(reqinfo.Call{
+			Upstream: c.upstream, RPC: c.rpc, Start: c.start, Took: took, Code: code, Attempts: attempts, Address: address,
+		})
 		c.observer.ObserveCall(CallResult{
 			Upstream: c.upstream, RPC: c.rpc, Code: code, Took: took,
 			Retries: retries(&c.attempts) + int(c.siblingRetries.Load()), Hedge: c.hedge, TraceID: c.record.Exemplar(),
