@@ -138,7 +138,8 @@ func (g *Gateway) publicServer(settings config.Server) *http.Server {
 // drain stops in steps. Clients that are at work notice during the delay that they should go elsewhere, and lose nothing. Only then
 // are quiet connections closed: a request that crosses with that is lost, and HTTP/1.1 has no way to notify the client.
 func (g *Gateway) drain(ctx context.Context) error {
-	g.with.logger.Info("draining", "delay", g.config().Server.DrainDelay, "timeout", g.config().Server.DrainTimeout)
+	g.with.logger.Info("draining", "delay_ms", g.config().Server.DrainDelay.Milliseconds(),
+		"timeout_ms", g.config().Server.DrainTimeout.Milliseconds())
 	g.Drain()
 	time.Sleep(g.config().Server.DrainDelay)
 

@@ -52,7 +52,7 @@ func (p *pendingKeys) run(ctx context.Context, grace time.Duration, logger *slog
 		if names := p.names(); len(names) > 0 {
 			p.over.Store(true)
 			logger.LogAttrs(ctx, slog.LevelWarn, "ready without the keys of issuers: their tokens get 503",
-				slog.Any("issuers", names), slog.Duration("grace", grace))
+				slog.Any("issuers", names), slog.Int64("grace_ms", grace.Milliseconds()))
 		}
 	}
 }

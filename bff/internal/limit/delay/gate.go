@@ -187,11 +187,11 @@ func (e *episode) update(now time.Time, refusing bool, delay time.Duration, refu
 	switch {
 	case refusing && !e.on:
 		*e = episode{on: true, began: now, latest: now, refused: refused}
-		logger.Warn("overloaded: requests are refused, because work waits too long for a CPU", "delay", delay)
+		logger.Warn("overloaded: requests are refused, because work waits too long for a CPU", "delay_ms", delay.Milliseconds())
 	case refusing:
 		e.latest = now
 	case e.on && now.Sub(e.latest) >= quiet:
 		e.on = false
-		logger.Info("no longer overloaded", "refused", refused-e.refused, "duration", e.latest.Sub(e.began))
+		logger.Info("no longer overloaded", "refused", refused-e.refused, "duration_ms", e.latest.Sub(e.began).Milliseconds())
 	}
 }
