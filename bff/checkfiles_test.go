@@ -1,10 +1,12 @@
 package bff_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
@@ -81,7 +83,9 @@ func TestCheckReadsFilesOfRedisAndTracing(t *testing.T) {
 func TestCheckOnlineReadsSecrets(t *testing.T) {
 	t.Parallel()
 
-	server := redistest.Start(t, "--requirepass", "s3cret")
+	server := redistest.Start(t)
+	server.Do("CONFIG", "SET", "requirepass", "s3cret")
+
 	file := filepath.Join(t.TempDir(), "password")
 
 	for password, want := range map[string]bool{"s3cret": true, "other": false} {
@@ -90,7 +94,10 @@ func TestCheckOnlineReadsSecrets(t *testing.T) {
 		}
 
 		cfg := config.Config{Redis: config.Redis{Addresses: []string{server.Addr}, PasswordFile: file}}
-		found := bff.CheckOnline(t.Context(), cfg)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		found := bff.CheckOnline(ctx, cfg)
+
+		cancel()
 
 		if good := len(found.Passed) == 1 && found.Passed[0].Path == "redis.addresses"; good != want {
 			t.Errorf("%s: got %+v", password, found)
