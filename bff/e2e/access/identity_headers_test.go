@@ -45,6 +45,18 @@ func spoofs(name string) []string {
 	return slices.DeleteFunc(slices.Compact(variants), func(v string) bool { return strings.Contains(v, ":") })
 }
 
+// inSmallLetters are the names without those that differ in case only.
+func inSmallLetters(names []string) []string {
+	small := make([]string, len(names))
+	for i, name := range names {
+		small[i] = strings.ToLower(name)
+	}
+
+	slices.Sort(small)
+
+	return slices.Compact(small)
+}
+
 // Once, headers under many spellings became identity metadata. None may reach a backend, and what the gateway says arrives once.
 func TestIdentityHeadersCannotBeSpoofed(t *testing.T) {
 	t.Parallel()
@@ -63,6 +75,11 @@ func TestIdentityHeadersCannotBeSpoofed(t *testing.T) {
 				variants := spoofs(header)
 				if len(variants) < 40 {
 					t.Fatalf("only %d variants of %s", len(variants), header)
+				}
+
+				if http2 {
+					// All names are in small letters.
+					variants = inSmallLetters(variants)
 				}
 
 				for _, variant := range variants {

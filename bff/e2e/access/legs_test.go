@@ -161,7 +161,8 @@ func TestLegThatIsRefusedIsAMissingPart(t *testing.T) {
 		t.Errorf("%s", res.Body)
 	}
 
-	if got := called(s); len(got) != 2 || slices.Contains(got, "/order.v1.OrderService/ListOrders") {
+	// A busy machine lets calls be hedged.
+	if got := slices.Compact(called(s)); len(got) != 2 || slices.Contains(got, "/order.v1.OrderService/ListOrders") {
 		t.Errorf("called %v", got)
 	}
 

@@ -225,7 +225,7 @@ func TestIssuerDown(t *testing.T) {
 func TestUnknownKeyIDsCauseOneFetch(t *testing.T) {
 	t.Parallel()
 
-	const tokens = 500
+	const tokens = 100
 
 	s, keys := startRemote(t, 5*time.Minute)
 	gatewaytest.Eventually(t, "first token", func() bool {

@@ -39,6 +39,7 @@ func TestTLSFromEndToEnd(t *testing.T) {
 
 	s := gatewaytest.Start(t, func(c *config.Config) {
 		c.Server.Address, c.Admin.Address, c.Health.Address = "127.0.0.1:0", config.AdminOff, config.HealthOff
+		c.Server.DrainDelay = time.Millisecond
 		c.Server.TLS = config.ServerTLS{CertFile: file("gateway.crt"), KeyFile: file("gateway.key"), ClientCAFile: ca.File}
 		c.Auth.Certificates = []config.Certificate{{Name: "uri:spiffe://prod/billing", Subject: "alice", Scopes: []string{"orders:read"}}}
 		c.Upstreams["shelf"] = config.Upstream{

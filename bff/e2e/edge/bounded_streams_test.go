@@ -70,9 +70,9 @@ func TestCompressedStreamsMayBeLong(t *testing.T) {
 	t.Parallel()
 
 	const (
-		many = 20_000
+		many = 20_000 / gatewaytest.Slowdown
 		// least is what an import becomes at least, ratio how many times its size on the wire.
-		least = 4 << 20
+		least = 4 << 20 / gatewaytest.Slowdown
 		ratio = 10
 	)
 

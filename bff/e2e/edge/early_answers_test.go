@@ -79,7 +79,7 @@ func TestEarlyAnswersArrive(t *testing.T) { //nolint:tparallel // Each sends as 
 	ca.Issue(t, cert, key, "localhost", "")
 
 	change := onLoopback(func(c *config.Config) {
-		c.Limits.MaxBodyBytes, c.Server.DrainDelay = 64<<10, time.Millisecond
+		c.Limits.MaxBodyBytes = 64 << 10
 		gatewaytest.Unlimited(c)
 		gatewaytest.SetPolicy(c, "payment.v1.*", gatewaytest.Object{"rate_limits": []any{gatewaytest.Object{"requests": 1, "per": "3600s", "key": "RATE_LIMIT_KEY_GLOBAL"}}})
 	})
@@ -124,7 +124,7 @@ type way struct {
 	undeclared string
 }
 
-// send sends the request a few times, each on a connection of its own.
+// send sends the request twice, each on a connection of its own.
 func (w way) send(t *testing.T, curl string, e early) {
 	t.Helper()
 
@@ -144,7 +144,7 @@ func (w way) send(t *testing.T, curl string, e early) {
 		arguments = append(arguments, "-H", w.undeclared)
 	}
 
-	for range 4 {
+	for range 2 {
 		out, err := exec.CommandContext(t.Context(), curl, append(arguments, w.url+e.path)...).CombinedOutput()
 		if text := string(out); err != nil || !strings.HasSuffix(text, "\n"+e.status) || !strings.Contains(text, `"request_id"`) {
 			t.Fatalf("%v: %s", err, out)
@@ -219,7 +219,7 @@ func TestEndlessBodyOfARefusedRequest(t *testing.T) {
 	t.Parallel()
 
 	r := runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) {
-		c.Server.RequestTimeout, c.Server.DrainDelay = time.Minute, time.Millisecond
+		c.Server.RequestTimeout = time.Minute
 		c.Overload.MaxStreams = 1
 	})
 
@@ -250,7 +250,7 @@ func TestEarlyEndOfAClientStream(t *testing.T) {
 
 			l := make(listening, 1)
 			s := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, onLoopback(func(c *config.Config) {
-				c.Server.RequestTimeout, c.Server.DrainDelay = time.Minute, time.Millisecond
+				c.Server.RequestTimeout = time.Minute
 			}), nil, l.option())
 			r := run(t, s, l)
 			s.StopBackend()

@@ -26,10 +26,11 @@ type running struct {
 	err            error
 }
 
-// onLoopback lets Run listen on free ports, and tests send as much as they like.
+// onLoopback lets Run listen on free ports and stop without a delay, and tests send as much as they like.
 func onLoopback(change func(*config.Config)) func(*config.Config) {
 	return func(c *config.Config) {
 		c.Server.Address, c.Admin.Address, c.Health.Address = "127.0.0.1:0", "127.0.0.1:0", config.HealthOff
+		c.Server.DrainDelay = time.Millisecond
 		// All clients have the same address.
 		c.Limits.Client = config.Rate{Requests: 1e6, Per: time.Second, Burst: 1e6}
 

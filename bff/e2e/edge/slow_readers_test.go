@@ -105,7 +105,7 @@ func TestSlowReadersAreBounded(t *testing.T) { //nolint:paralleltest // It takes
 		// The kernel has room for some megabytes on each connection to the same machine.
 		size    = 4 << 20
 		most    = 3 * size
-		clients = 6
+		clients = 5
 	)
 
 	path := fmt.Sprintf("/v1/every?int32Field=%d", size)
@@ -151,7 +151,7 @@ func TestSlowReadersAreBounded(t *testing.T) { //nolint:paralleltest // It takes
 		t.Run(name, func(t *testing.T) {
 			l, logs := make(listening, 1), &gatewaytest.LogBuffer{}
 			r := run(t, gatewaytest.StartMirrorOf(t, wordy{}, onLoopback(func(c *config.Config) {
-				c.Overload.MaxBufferedResponseBytes, c.Server.DrainDelay = most, time.Millisecond
+				c.Overload.MaxBufferedResponseBytes = most
 				c.Upstreams["every"] = config.Upstream{Addresses: c.Upstreams["every"].Addresses, MaxReceiveBytes: 2 * size}
 			}), &porticov1.MethodPolicy{Timeout: durationpb.New(time.Hour)}, l.option(),
 				bff.WithLogger(slog.New(slog.NewJSONHandler(logs, nil)))), l)
