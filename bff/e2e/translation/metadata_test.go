@@ -116,6 +116,10 @@ func droppedHeaders(logs string) []string {
 	var all []string
 
 	for line := range strings.Lines(logs) {
+		if !strings.Contains(line, `"msg":"request"`) {
+			continue
+		}
+
 		_, dropped, _ := strings.Cut(line, `"dropped_headers":"`)
 		dropped, _, _ = strings.Cut(dropped, `"`)
 
