@@ -26,18 +26,32 @@ type listening struct {
 	address string
 }
 
-func startListening(t *testing.T) listening {
+func startListening(t *testing.T, health string, change func(*config.Config)) listening {
 	t.Helper()
 
 	addresses := make(chan string, 1)
 	s := start(t, func(c *config.Config) {
-		c.Server.Address, c.Admin.Address, c.Server.DrainDelay = "127.0.0.1:0", "127.0.0.1:0", time.Millisecond
+		c.Server.Address, c.Admin.Address, c.Health.Address = "127.0.0.1:0", "127.0.0.1:0", health
+		c.Server.DrainDelay = time.Millisecond
+
+		if change != nil {
+			change(c)
+		}
 	}, bff.WithListening(func(server, _ net.Addr) { addresses <- server.String() }))
 
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 
 	go func() { ended <- s.Gateway.Run(ctx) }()
+
+	l := listening{site: s}
+
+	select {
+	case l.address = <-addresses:
+	case err := <-ended:
+		stop()
+		t.Fatalf("run: %v", err)
+	}
 
 	t.Cleanup(func() {
 		stop()
@@ -47,7 +61,7 @@ func startListening(t *testing.T) listening {
 		}
 	})
 
-	return listening{site: s, address: <-addresses}
+	return l
 }
 
 // get returns the status and whether the connection is closed after it. The body cannot be sent again, so that the client does not
@@ -94,7 +108,7 @@ func clientOf(t *testing.T, ca *tlstest.CA, certificates ...tls.Certificate) *ht
 func TestConnectionsAreRenewedUnderLoad(t *testing.T) {
 	t.Parallel()
 
-	l := startListening(t)
+	l := startListening(t, config.HealthOff, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 
 	var (
@@ -116,7 +130,7 @@ func TestConnectionsAreRenewedUnderLoad(t *testing.T) {
 		})
 	}
 
-	for round := range 30 {
+	for round := range 10 {
 		before := sent.Load()
 		l.reload(t, func(c *config.Config) {
 			c.Server.IdleTimeout += time.Duration(round) * time.Second
@@ -133,7 +147,7 @@ func TestListenerSettingsChange(t *testing.T) {
 	t.Parallel()
 
 	var (
-		l          = startListening(t)
+		l          = startListening(t, config.HealthOff, nil)
 		ca, second = tlstest.NewCA(t), tlstest.NewCA(t)
 		dir        = t.TempDir()
 		file       = func(name string) string { return filepath.Join(dir, name) }

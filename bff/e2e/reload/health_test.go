@@ -1,0 +1,71 @@
+package reload_test
+
+import (
+	"net"
+	"net/http"
+	"testing"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+)
+
+// Probes are answered, and an open stream goes on, whatever is reloaded.
+func TestProbesDuringReloadsWithAnOpenStream(t *testing.T) {
+	t.Parallel()
+
+	address := freeAddress(t)
+	l := startListening(t, address, limited)
+	probe := func() {
+		for _, path := range []string{"/livez", "/readyz"} {
+			gatewaytest.Eventually(t, path, func() bool { return probed(t, "http://"+address+path) == http.StatusOK })
+		}
+	}
+
+	stream := l.openEvents(t)
+	stream.want(t, l.backend, "before")
+	probe()
+
+	for range 3 {
+		l.reload(t, func(c *config.Config) { c.Server.ServerTiming = true })
+		probe()
+		stream.want(t, l.backend, "after")
+		l.reload(t, func(*config.Config) {})
+	}
+
+	if err := l.Gateway.Reload(t.Context(), l.changed(func(c *config.Config) { c.Health.Address = config.HealthOff })); err == nil {
+		t.Error("health.address was changed")
+	}
+
+	probe()
+	stream.want(t, l.backend, "refused")
+	close(l.backend.titles)
+}
+
+func probed(t *testing.T, url string) int {
+	t.Helper()
+
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0
+	}
+	defer res.Body.Close()
+
+	return res.StatusCode
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+
+	return l.Addr().String()
+}
