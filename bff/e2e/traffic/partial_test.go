@@ -299,14 +299,14 @@ func startPartial(t *testing.T, redis *redistest.Server) (*gatewaytest.Site, *ne
 func TestPartialPagesAreNotStored(t *testing.T) {
 	t.Parallel()
 
-	askForPages(t, 10000, nil)
+	askForPages(t, 10000/gatewaytest.Slowdown, nil)
 }
 
 // The same for a store that several gateways share.
 func TestPartialPagesAreNotStoredInRedis(t *testing.T) {
 	t.Parallel()
 
-	askForPages(t, 500, redistest.Start(t))
+	askForPages(t, 500/gatewaytest.Slowdown, redistest.Start(t))
 }
 
 // askForPages asks for pages until so many came from the cache, and checks each. The store is in memory if redis is nil.
