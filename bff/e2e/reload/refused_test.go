@@ -157,7 +157,8 @@ func TestReloadWhoseContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 
-	if err := s.Gateway.Reload(ctx, s.changed(func(c *config.Config) { c.Server.ServerTiming = true })); !errors.Is(err, context.Canceled) {
+	err := s.Gateway.Reload(ctx, s.changed(func(c *config.Config) { c.Server.ServerTiming = true }))
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 

@@ -109,6 +109,10 @@ func (s *site) wantStatus(t *testing.T, want int, method, target string, header 
 		body = `{"displayName":"Alice"}`
 	}
 
+	if method == http.MethodPost {
+		body = gatewaytest.AnOrder
+	}
+
 	res := s.Do(t, method, target, header, body)
 	if res.Status != want {
 		t.Errorf("%s %s: %d %s, want %d", method, target, res.Status, res.Body, want)
