@@ -115,9 +115,11 @@ func joined(err error) []error {
 		return nil
 	}
 
-	var texts []string
-	for _, part := range several.Unwrap() {
-		texts = append(texts, part.Error())
+	parts := several.Unwrap()
+
+	texts := make([]string, len(parts))
+	for i, part := range parts {
+		texts[i] = part.Error()
 	}
 
 	// fmt.Errorf puts other words between several errors.
@@ -125,5 +127,5 @@ func joined(err error) []error {
 		return nil
 	}
 
-	return several.Unwrap()
+	return parts
 }

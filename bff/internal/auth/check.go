@@ -116,7 +116,7 @@ func CheckOnline(ctx context.Context, cfg config.Issuer) (setting, text string, 
 
 // algorithms are those that the keys are for, each once.
 func (s keySet) algorithms() []string {
-	var found []string
+	found := make([]string, 0, len(s))
 	for _, key := range s {
 		found = append(found, key.algs...)
 	}

@@ -77,8 +77,10 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 }
 
 func checks(ctx context.Context, route Route, rec *reqinfo.Record, request proto.Message) []Check {
-	var list []Check
-	for _, check := range auth.Checks(route.Policy.Effective.GetAccess(), route.Policy.Condition) {
+	access := auth.Checks(route.Policy.Effective.GetAccess(), route.Policy.Condition)
+
+	list := make([]Check, 0, len(access)+1)
+	for _, check := range access {
 		list = append(list, Check{Name: check.Name, Fault: check.Fault(ctx, rec)})
 	}
 

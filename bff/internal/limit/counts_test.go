@@ -69,7 +69,7 @@ func TestDecisionsAreCountedByLimitAndKindOfKey(t *testing.T) {
 			"/s/M shared principal allowed": 0, "/s/M shared principal refused": 0,
 			// Nothing is taken from it when the global one refuses.
 			"/s/M shared client allowed": 1, "/s/M shared client refused": 0,
-			"/s/M global global allowed": 3, "/s/M global global refused": 1,
+			"/s/M global global allowed": 3, "/s/M global global refused": 1, //nolint:dupword // A limit and its kind of key.
 			" limits.client client allowed": 1, " limits.client client refused": 1,
 		}
 		if diff := cmp.Diff(want, d.counts); diff != "" {

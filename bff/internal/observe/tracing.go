@@ -73,7 +73,7 @@ func describe(ctx context.Context, cfg config.Tracing) (*resource.Resource, erro
 		defaults = append(defaults, semconv.ServiceVersion(info.Main.Version))
 	}
 
-	var own []attribute.KeyValue
+	own := make([]attribute.KeyValue, 0, len(cfg.ResourceAttributes)+1)
 	for name, value := range cfg.ResourceAttributes {
 		own = append(own, attribute.String(name, value))
 	}

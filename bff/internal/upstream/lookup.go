@@ -55,7 +55,7 @@ func resolverOf(target string) (resolver.Builder, resolver.Target, error) {
 }
 
 func listAddresses(state resolver.State) []string {
-	var found []string
+	found := make([]string, 0, len(state.Addresses))
 
 	for _, address := range state.Addresses {
 		found = append(found, address.Addr)
