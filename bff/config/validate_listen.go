@@ -10,14 +10,17 @@ import (
 	"strings"
 )
 
+// serverAddress is the setting that cannot be turned off.
+const serverAddress = "server.address"
+
 // listeners checks the addresses to listen on: their form, and that all can be listened on at the same time.
 func (v *validation) listeners(c Config) {
 	before := map[string]endpoint{}
 
 	for _, l := range []struct{ path, address string }{
-		{"server.address", c.Server.Address}, {"admin.address", c.Admin.Address}, {"health.address", c.Health.Address},
+		{serverAddress, c.Server.Address}, {"admin.address", c.Admin.Address}, {"health.address", c.Health.Address},
 	} {
-		if l.address == AdminOff && l.path != "server.address" {
+		if l.address == AdminOff && l.path != serverAddress {
 			continue
 		}
 
@@ -53,7 +56,7 @@ func (v *validation) listener(path, address string) (endpoint, bool) {
 			address)
 	case strings.Contains(address, "://"):
 		reason += ", without a scheme"
-	case path != "server.address" && (turnsOff(strings.ToLower(address)) || address == ""):
+	case path != serverAddress && (turnsOff(strings.ToLower(address)) || address == ""):
 		reason += fmt.Sprintf("; write %q to turn the listener off", AdminOff)
 	case address != "" && strings.Trim(address, "0123456789") == "":
 		reason += fmt.Sprintf(`; write ":%s" for the port on all addresses`, address)

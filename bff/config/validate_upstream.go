@@ -29,7 +29,7 @@ func (v *validation) upstreams(c Config) {
 // addresses checks those of an upstream. None may be there twice, or be one of the gateway itself.
 func (v *validation) addresses(path string, addresses []string, c Config) {
 	own := map[string]string{
-		"server.address": c.Server.Address, "admin.address": c.Admin.Address, "health.address": c.Health.Address,
+		serverAddress: c.Server.Address, "admin.address": c.Admin.Address, "health.address": c.Health.Address,
 	}
 
 	for i, address := range addresses {
