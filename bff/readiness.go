@@ -42,8 +42,13 @@ func (g *Gateway) readiness() []admin.Check {
 
 	if stores.redis != nil {
 		checks = append(checks, admin.Check{Name: "redis", Check: func() (string, string) {
-			if state := stores.redis(); state != redis.StateClosed {
-				return unavailable, "its circuit breaker is " + state.String()
+			reasons, state := stores.redis()
+			if state != redis.StateClosed {
+				reasons = append(reasons, "its circuit breaker is "+state.String())
+			}
+
+			if len(reasons) > 0 {
+				return unavailable, strings.Join(reasons, "; ")
 			}
 
 			return admin.OK, ""

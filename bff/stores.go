@@ -20,8 +20,8 @@ type stores struct {
 	limiter     *limit.Limiter
 	cache       *cache.Cache
 	idempotency *idempotency.Deduplicator
-	// redis is the state of its breaker. Nil: there is no Redis.
-	redis func() redis.State
+	// redis lists why it does not work, as of redis.Client.Trouble, and the state of its breaker. Nil: there is no Redis.
+	redis func() ([]string, redis.State)
 }
 
 // close ends what they do in the background.
@@ -156,8 +156,8 @@ type inRedis struct {
 	limits      *redislimit.Store
 	cache       *cache.Cache
 	idempotency *idempotency.Deduplicator
-	// state is that of the breaker.
-	state func() redis.State
+	// state is as that of the stores.
+	state func() ([]string, redis.State)
 }
 
 func (c *Compiled) openInRedis(ctx context.Context, own *resource.Lease, with opening) (inRedis, error) {
@@ -171,6 +171,7 @@ func (c *Compiled) openInRedis(ctx context.Context, own *resource.Lease, with op
 
 	return inRedis{
 		limits: redislimit.New(client), cache: newCache(own, with, kept),
-		idempotency: newDeduplicator(own, with, redisidempotency.New(client)), state: client.State,
+		idempotency: newDeduplicator(own, with, redisidempotency.New(client)),
+		state:       func() ([]string, redis.State) { return client.Trouble(), client.State() },
 	}, nil
 }

@@ -186,6 +186,10 @@ func TestUserOfDocumentation(t *testing.T) {
 					t.Errorf("%q: got %v", password, err)
 				}
 
+				if trouble := client.Trouble(); strings.Join(trouble, " ") != reason {
+					t.Errorf("%q: trouble %q", password, trouble)
+				}
+
 				if reason != "" {
 					told.await(t, "reason="+reason)
 				} else if lines := told.lines(""); len(lines) > 0 {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -97,6 +99,14 @@ func (h *health) success() (settled bool) {
 	}
 
 	return settled
+}
+
+// trouble lists the reasons, sorted; nil if Redis works.
+func (h *health) trouble() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	return slices.Sorted(maps.Keys(h.reasons))
 }
 
 // newProbe returns a function that checks whether Redis works for the stores: with a script that writes, as theirs do. Reading

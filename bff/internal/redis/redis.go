@@ -89,3 +89,6 @@ func (c *Client) Key(name string) string { return c.prefix + name }
 
 // State of the breaker now.
 func (c *Client) State() State { return c.guard.breaker.State() }
+
+// Trouble lists why Redis does not work, as the log says it, from the first failure until it has worked for a while. Nil: it works.
+func (c *Client) Trouble() []string { return c.guard.health.trouble() }
