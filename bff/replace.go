@@ -99,7 +99,7 @@ func (g *Gateway) endGenerations() error {
 
 // fixedSettings are those that cannot change, with all below them.
 func fixedSettings() []string {
-	return []string{"server.address", "admin.address", "health.address", "log.format", "tracing"}
+	return []string{"server.address", "admin.address", "health.address", "log.format", "metrics", "tracing"}
 }
 
 // fixed returns a fault for each setting that has changed and cannot.

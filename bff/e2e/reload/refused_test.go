@@ -33,6 +33,7 @@ func broken(dir string) map[string]struct {
 	}{
 		"server_address": {func(c *config.Config) { c.Server.Address = ":1" }, "server.address: cannot change"},
 		"admin_address":  {func(c *config.Config) { c.Admin.Address = config.AdminOff }, "admin.address: cannot change"},
+		"histograms":     {func(c *config.Config) { c.Metrics.NativeHistograms = true }, "metrics.native_histograms: cannot change"},
 		"log_format":     {func(c *config.Config) { c.Log.Format = "text" }, "log.format: cannot change"},
 		"value":          {func(c *config.Config) { c.JSON.Names = "kebab" }, "json.names"},
 		"no_upstream":    {func(c *config.Config) { delete(c.Upstreams, "order") }, "order"},
@@ -145,7 +146,7 @@ func TestFixedSettingsAreNamed(t *testing.T) {
 	err := s.Gateway.Reload(t.Context(), s.changed(func(c *config.Config) { c.Server.Address, c.Admin.Address = ":1", ":2" }))
 
 	fault, ok := errors.AsType[*config.Fault](err)
-	if !ok || fault.Path != "server.address" || !strings.Contains(err.Error(), "admin.address") {
+	if !ok || fault.Path != "admin.address" || !strings.Contains(err.Error(), "server.address") {
 		t.Errorf("error %v", err)
 	}
 }
