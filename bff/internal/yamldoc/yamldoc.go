@@ -71,11 +71,15 @@ func SyntaxReason(text []byte, err error) (line int, reason string) {
 	_, _ = fmt.Sscanf(err.Error(), "yaml: line %d:", &line)
 
 	reason = strings.TrimPrefix(err.Error(), "yaml: ")
-	if line == 0 {
+
+	switch {
+	case line > 0:
+		_, reason, _ = strings.Cut(reason, ": ")
+	case strings.HasPrefix(reason, "found ") || strings.HasPrefix(reason, "did not find "):
+		line = 1 // The decoder leaves out the first.
+	default:
 		return 0, reason
 	}
-
-	_, reason, _ = strings.Cut(reason, ": ")
 
 	// The decoder counts from the line before, at times.
 	lines := strings.Split(string(text), "\n")
