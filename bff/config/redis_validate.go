@@ -53,7 +53,8 @@ func (v *validation) redisURL(r Redis) {
 	}
 
 	u, err := url.Parse(r.URL)
-	if err != nil || !slices.Contains([]string{"redis", "rediss"}, u.Scheme) || u.Host == "" {
+	if err != nil || !slices.Contains([]string{"redis", "rediss"}, u.Scheme) || u.Host == "" ||
+		u.Port() != "" && !isUpstreamAddress(u.Host) {
 		v.check(false, "redis.url", "is not redis://host:port or rediss://host:port")
 		return
 	}

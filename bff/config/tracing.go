@@ -16,7 +16,7 @@ import (
 type Tracing struct {
 	// Endpoint is the collector, http://host:4317, or https:// for TLS. Over http/protobuf, a path is used as it is; without one it
 	// is /v1/traces. Empty: tracing is off.
-	Endpoint string `env:"ENDPOINT" yaml:"endpoint"`
+	Endpoint string `env:"ENDPOINT" secret:"url" yaml:"endpoint"`
 	// Protocol is that of the export: grpc or http/protobuf. Default grpc.
 	Protocol string `default:"grpc" enum:"grpc,http/protobuf" env:"PROTOCOL" yaml:"protocol"`
 	// Headers are sent to the collector, such as its API key. In the environment, they are written as api-key=…,tenant=….

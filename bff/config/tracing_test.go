@@ -85,3 +85,31 @@ func TestTracingFromTheEnvironment(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// It is shown to operators even while it is refused.
+func TestTracingEndpointIsShownWithoutItsPassword(t *testing.T) {
+	t.Parallel()
+
+	c := valid()
+	c.Tracing.Endpoint = "http://user:secret@collector:4317"
+
+	shown, err := c.Shown()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if text, err := shown.YAML(false); err != nil || strings.Contains(string(text), "secret@") {
+		t.Errorf("got %s, %v", text, err)
+	}
+}
+
+func TestPortOfTheURLOfRedis(t *testing.T) {
+	t.Parallel()
+
+	c := valid()
+	c.Redis.URL = "redis://h:99999/0"
+
+	if err := c.WithDefaults().Validate(); err == nil || !strings.Contains(err.Error(), "redis.url") {
+		t.Errorf("got %v", err)
+	}
+}
