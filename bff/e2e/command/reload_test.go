@@ -126,11 +126,12 @@ func TestReloadOfTheBinary(t *testing.T) {
 		t.Error("there is no Server-Timing after it was turned on")
 	}
 
-	files.replace(t, base+"server: {server_timing: false, address: ':1'}\nlimits: {client: {requests: many}}\n"+
+	files.replace(t, base+"server: {server_timing: false}\nlimits: {client: {requests: many}}\n"+
+		"metrics: {native_histograms: true}\n"+
 		"policies: [{selector: none.v1.*, set: {timeout: 1s}}]\n")
 	eventually(t, "the refusal of all that is wrong", func() bool {
 		return gateway.lines(refusedLine, `"trigger":"file"`, "portico.yaml:", ": limits.client.requests: ",
-			": server.address: cannot change", ": policies[0].selector: ") == 1
+			": metrics.native_histograms: cannot change", ": policies[0].selector: ") == 1
 	})
 
 	if allowed() == "" {
