@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/testkit/tlstest"
 )
 
-func open(t *testing.T, cfg config.Tracing, transport *tls.Config, log *bytes.Buffer) *observe.Tracing {
+func open(t *testing.T, cfg config.Tracing, transport *tls.Config, log *logOutput) *observe.Tracing {
 	t.Helper()
 
 	cfg.SampleRatio = 1
@@ -36,6 +37,26 @@ func open(t *testing.T, cfg config.Tracing, transport *tls.Config, log *bytes.Bu
 	}
 
 	return tracing
+}
+
+// logOutput is a log that exporters write to in the background.
+type logOutput struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *logOutput) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	return o.text.Write(p)
+}
+
+func (o *logOutput) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	return o.text.String()
 }
 
 func end(tracing *observe.Tracing, spans int) {
@@ -53,7 +74,7 @@ func TestSpansThatDoNotFitAreCounted(t *testing.T) {
 
 	collector := oteltest.Start(t)
 
-	var log bytes.Buffer
+	var log logOutput
 
 	tracing := open(t, config.Tracing{Endpoint: collector.GRPC(), QueueSize: 10, BatchSize: 10, BatchInterval: time.Hour}, nil, &log)
 
@@ -67,6 +88,11 @@ func TestSpansThatDoNotFitAreCounted(t *testing.T) {
 	silent := open(t, config.Tracing{Endpoint: "http://" + silence(t), QueueSize: 10, BatchSize: 10, Timeout: 100 * time.Millisecond}, nil, &log)
 	end(silent, 1000)
 	silent.Close()
+
+	// Close does not wait longer than the export that was under way may take, which ends at about the same time.
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && strings.Count(log.String(), "cannot be exported") == 0; {
+		time.Sleep(time.Millisecond)
+	}
 
 	exported, overflowed, refused := silent.Spans()
 	if exported != 0 || overflowed+refused != 1000 || overflowed == 0 {
@@ -112,7 +138,7 @@ func TestCollectorWithTLS(t *testing.T) {
 			t.Parallel()
 
 			var (
-				log     bytes.Buffer
+				log     logOutput
 				exports atomic.Int64
 			)
 
