@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -64,18 +65,25 @@ func (r reloading) start(ctx context.Context, gw *bff.Gateway, log *observe.Log)
 }
 
 // watchFile reloads when the file has changed since the configuration was read, by its content: a symbolic link that is replaced is
-// a change of what is behind it.
+// a change of what is behind it. A file that cannot be read any more is refused like one with faults.
 func (r reloading) watchFile(ctx context.Context, gw *bff.Gateway, log *observe.Log) {
-	watcher, err := filewatch.Open(func([][]byte) error {
-		// A refusal is logged. The gateway knows what it reads, and does nothing if that is in use already.
-		_ = gw.ReloadIfChanged(ctx, "file")
-
-		return nil
-	}, r.path)
+	watcher, err := filewatch.Open(func([][]byte) error { return nil }, r.path)
 	if err != nil {
 		log.Warn("the configuration file is not watched", "error", err)
 		return
 	}
 
-	watcher.Run(ctx, filewatch.Config{Setting: "--config", Interval: watchInterval, Logger: log.Logger})
+	watcher.Run(ctx, filewatch.Config{
+		Setting: "--config", Interval: watchInterval,
+		// The gateway logs what becomes of a reload.
+		Logger: slog.New(slog.DiscardHandler),
+		// It knows what it reads, and does nothing if that is in use already.
+		Observer: fileObserver(func() { _ = gw.ReloadIfChanged(ctx, "file") }),
+	})
 }
+
+// fileObserver is called for each change of a file.
+type fileObserver func()
+
+// ObserveFile implements filewatch.Observer.
+func (f fileObserver) ObserveFile(string, filewatch.State) { f() }

@@ -158,6 +158,17 @@ func TestReloadOfTheBinary(t *testing.T) {
 	files.replace(t, base+"log: {level: error}\n")
 	eventually(t, "the last reload", func() bool { return gateway.metric(t, "portico_config_last_reload_successful") == 1 })
 
+	// What cannot be read is refused as well, until it is back.
+	for successful, names := range [][2]string{{files.file, files.file + ".away"}, {files.file + ".away", files.file}} {
+		if err := os.Rename(names[0], names[1]); err != nil {
+			t.Fatal(err)
+		}
+
+		eventually(t, "the file being noticed", func() bool {
+			return gateway.metric(t, "portico_config_last_reload_successful") == float64(successful)
+		})
+	}
+
 	before := gateway.lines(`"msg":"request"`)
 	if allowed() != "" {
 		t.Error("there is Server-Timing after it was turned off")

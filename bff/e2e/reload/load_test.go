@@ -18,7 +18,7 @@ import (
 )
 
 // reloadsUnderLoad is how many reloads there are.
-const reloadsUnderLoad = 100 / gatewaytest.Slowdown
+const reloadsUnderLoad = 100
 
 // load are clients that send requests all the time.
 type load struct {
