@@ -22,6 +22,8 @@ func StartCluster(tb testing.TB, primaries int, args ...string) []*Server {
 
 		first, last := i*slots/primaries, (i+1)*slots/primaries-1
 		nodes[i].Do("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last))
+		// As redis-cli does: nodes with the same epoch settle on others later, which may undo that a slot was moved.
+		nodes[i].Do("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
 	}
 
 	for _, node := range nodes[1:] {
