@@ -7,8 +7,8 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 )
 
-// allFaults returns what is wrong with a configuration that was refused, in all stages and each with its place, as CheckConfig finds
-// it. read is why it could not be read, or else refused is what was found first.
+// allFaults returns what is wrong with a configuration that was refused, in all stages and each with its place, as CheckConfig
+// finds it. read is why it could not be read, or else refused is what was found first.
 func (g *Gateway) allFaults(ctx context.Context, cfg config.Config, read, refused error) error {
 	if errors.Is(refused, errStopping) || ctx.Err() != nil {
 		return errors.Join(read, refused)

@@ -28,7 +28,8 @@ func (g *Gateway) startAttrs(server net.Listener, admin, health side) []slog.Att
 	attrs = append(attrs, buildAttrs(debug.ReadBuildInfo())...)
 	attrs = append(attrs, c.options.startAttrs...)
 	attrs = append(attrs,
-		slog.String("hash", g.ReloadState().Hash), slog.Int("routes", len(c.routes)), slog.Int("upstreams", len(c.config.Upstreams)),
+		slog.String("hash", g.ReloadState().Hash),
+		slog.Int("routes", len(c.routes)), slog.Int("upstreams", len(c.config.Upstreams)),
 		slog.Int("issuers", len(c.config.Auth.Issuers)), slog.Int("policy_overrides", len(c.config.Policies)),
 		slog.Bool("tls", g.current().listener != nil), slog.Bool("redis", c.config.Redis.On()),
 		slog.Int("cpus", runtime.GOMAXPROCS(0)),

@@ -7,8 +7,8 @@ import (
 )
 
 // Merge lists what reading a configuration found wrong, the error of Read, and what checks of it found then, each once and in the
-// order of the file. What the checks found may only be there because a part of the file could not be read: such faults are left out.
-// The list is never nil.
+// order of the file. What the checks found may only be there because a part of the file could not be read: such faults are left
+// out. The list is never nil.
 func (o *Origins) Merge(read, checked error) []*LocatedFault {
 	first := o.Faults(read)
 	lost := errors.Is(read, ErrUnreadable)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
-	"slices"
 	"strings"
 )
 
@@ -52,9 +51,8 @@ func (v *validation) redisURL(r Redis) {
 		return
 	}
 
-	u, err := url.Parse(r.URL)
-	if err != nil || !slices.Contains([]string{"redis", "rediss"}, u.Scheme) || u.Host == "" ||
-		u.Port() != "" && !isUpstreamAddress(u.Host) {
+	u, ok := parseRedisURL(r.URL)
+	if !ok {
 		v.check(false, "redis.url", "is not redis://host:port or rediss://host:port")
 		return
 	}
@@ -64,6 +62,16 @@ func (v *validation) redisURL(r Redis) {
 		"has a password, so password and password_file do not go with it")
 	v.check(u.User.Username() == "" || r.Username == "", "redis.url", "has a user, so username does not go with it")
 	v.check(u.Scheme == "rediss" || !r.TLS.On(), "redis.url", "must begin with rediss:// for the settings of redis.tls")
+}
+
+// parseRedisURL reads a URL, and reports whether it is one of Redis.
+func parseRedisURL(text string) (*url.URL, bool) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Host == "" {
+		return nil, false
+	}
+
+	return u, u.Port() == "" || isUpstreamAddress(u.Host)
 }
 
 func (v *validation) redisAddresses(r Redis) {
