@@ -250,6 +250,7 @@ var volatile = []struct {
 }{
 	{regexp.MustCompile(`\b[A-Z2-7]{26}\b`), "(request id)"},
 	{regexp.MustCompile(`\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} [\d:]{8} GMT`), "(date)"},
+	{regexp.MustCompile(`\bdur=\d+\.\d\b`), "dur=(time)"},
 	{regexp.MustCompile(`\b20\d\d-\d\d-\d\dT[\d:.]+Z`), "(time)"},
 	{regexp.MustCompile(`\b([a-z]+)_[0-9a-hjkmnp-tv-z]{26}\b`), "$1_(id)"},
 	{regexp.MustCompile(`(?m)^Etag: "[^"]+"$`), "Etag: (tag)"},
