@@ -149,7 +149,10 @@ func TestFilesOfRedisThatCannotBeRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			compiled := gatewaytest.Compile(t, config.Config{Auth: config.Auth{Disabled: true}, Redis: row.settings}, gatewaytest.WithShelf())
+			compiled := gatewaytest.Compile(t, config.Config{
+				Auth: config.Auth{Disabled: true}, Redis: row.settings,
+				Upstreams: map[string]config.Upstream{"shelf": gatewaytest.Upstream("127.0.0.1:1")},
+			}, gatewaytest.WithShelf())
 			_, err := compiled.Open(context.WithoutCancel(t.Context()))
 
 			var fault *config.Fault
