@@ -104,7 +104,7 @@ func testReviews(t *testing.T, p *process) {
 	}
 
 	metrics := call(t, http.MethodGet, p.admin+"/metrics", "", "")
-	for _, rpc := range []string{"review.v1.ReviewService/GetReview", "review.v1.ReviewService/CreateReview"} {
+	for _, rpc := range []string{"review.v1.ReviewService.GetReview", "review.v1.ReviewService.CreateReview"} {
 		if !strings.Contains(metrics.body, rpc) {
 			t.Errorf("no metrics of %s", rpc)
 		}
