@@ -76,7 +76,11 @@ func (o *observation) end(r *http.Request, whole bool) {
 
 	e.Request.Body, e.Request.Partial = o.request.taken(r.ContentLength != 0)
 	e.Status = answer.Status()
-	e.Answer = Message{Header: answer.Sent(), Body: answer.Body(), Partial: answer.Truncated() || answer.failed || !whole}
+	e.Answer = Message{
+		Header: answer.Sent(), Body: answer.Body(),
+		// Nobody hears the end of a response whose client has gone.
+		Partial: answer.Truncated() || answer.failed || !whole || r.Context().Err() != nil,
+	}
 
 	if r.Method == http.MethodHead {
 		e.Answer.Body = nil // The server sends none of it.
