@@ -102,7 +102,9 @@ func (s site) mistakes() []mistake {
 
 // at is the place of the change in the file, without the column.
 func (m mistake) at(path, text string) string {
-	return fmt.Sprintf("%s:%d:", path, 1+strings.Count(text[:strings.Index(text, m.after)], "\n"))
+	before, _, _ := strings.Cut(text, m.after)
+
+	return fmt.Sprintf("%s:%d:", path, 1+strings.Count(before, "\n"))
 }
 
 func TestEachMistakeOfAConfigurationIsNamed(t *testing.T) {
@@ -317,7 +319,8 @@ upstreams:
 	}
 
 	for i, want := range []struct{ path, reason string }{
-		{"auth.issuers[0].jwks_url", "no key is for an algorithm"}, {"upstreams.order.addresses[0]", "add that authority to tls.ca_file"},
+		{"auth.issuers[0].jwks_url", "no key is for an algorithm"},
+		{"upstreams.order.addresses[0]", "add that authority to tls.ca_file"},
 		{"upstreams.profile.target", "none.test"},
 	} {
 		if fault := found.Faults[i]; fault.Path != want.path || fault.Line != []int{5, 8, 9}[i] || !strings.Contains(fault.Reason, want.reason) {

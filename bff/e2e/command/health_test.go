@@ -138,7 +138,7 @@ func TestWithoutFileDescriptors(t *testing.T) {
 	}
 
 	eventually(t, "connections that are accepted again", func() bool {
-		res, err := http.Get(p.url + "/v1/nothing") //nolint:noctx // Its connection may be closed at once.
+		res, err := http.Get(p.url + "/v1/nothing")
 		if err != nil {
 			return false
 		}

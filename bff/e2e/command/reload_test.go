@@ -31,7 +31,7 @@ func mount(t *testing.T, text string) mounted {
 func (m mounted) replace(t *testing.T, text string) {
 	t.Helper()
 
-	version, err := os.MkdirTemp(m.dir, "..version")
+	version, err := os.MkdirTemp(m.dir, "..version") //nolint:usetesting // It is beside the link, as in Kubernetes.
 	if err != nil {
 		t.Fatal(err)
 	}

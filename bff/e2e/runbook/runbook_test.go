@@ -104,7 +104,7 @@ func (f *fleet) scrape(t *testing.T) {
 }
 
 // The queries of the runbook find what is wrong, and nothing while all is well.
-func TestRunbook(t *testing.T) {
+func TestRunbook(t *testing.T) { //nolint:tparallel // Its queries are of one store, and take a moment.
 	t.Parallel()
 
 	f := &fleet{drill: startDrill(t), other: gatewaytest.Start(t, nil), stored: newPrometheus(), now: time.Now()}

@@ -72,7 +72,7 @@ func TestAccessLinesSayWhyARequestWasRefused(t *testing.T) {
 		}
 
 		if row.reason != nil {
-			id += "-" + row.reason.(string) //nolint:forcetypeassert // It is a text.
+			id += "-" + row.reason.(string)
 		}
 
 		header.Set("X-Request-Id", id)

@@ -63,7 +63,7 @@ func put(t *testing.T, path, text string) {
 }
 
 // A password and a certificate that are replaced are used without a restart, and no request notices.
-func TestRotationOfSecretsOfRedis(t *testing.T) {
+func TestRotationOfSecretsOfRedis(t *testing.T) { //nolint:tparallel // They share a user.
 	t.Parallel()
 
 	ca, dir := tlstest.NewCA(t), t.TempDir()
