@@ -250,7 +250,7 @@ type Auth struct {
 	Issuers []Issuer `envPrefix:"ISSUERS_" yaml:"issuers"`
 	// APIKeys are credentials of machines.
 	APIKeys APIKeys `envPrefix:"API_KEYS_" yaml:"api_keys"`
-	// Certificates are the client certificates that identify a principal. They need server.tls.client_ca_file.
+	// Certificates need server.tls.client_ca_file.
 	Certificates []Certificate `env:"-" yaml:"certificates"`
 	// KeysGrace is how long a gateway that starts is not ready while it has not had the keys of each issuer once. Afterwards it is
 	// ready without them. Default 30s.
@@ -266,7 +266,7 @@ type Auth struct {
 type Issuer struct {
 	// Issuer is the exact "iss" claim. With neither JWKSFile nor JWKSURL its keys are found by OpenID Connect Discovery.
 	Issuer string `env:"ISSUER" yaml:"issuer"`
-	// Audiences are the values of "aud" of which a token must have one.
+	// Audiences are values of "aud". A token must have one of them.
 	Audiences []string `env:"AUDIENCES" yaml:"audiences"`
 	// Algorithms are those that it signs with: RS256, PS256, ES256, ES384, EdDSA. Default RS256, ES256 and EdDSA.
 	Algorithms []string `default:"RS256,ES256,EdDSA" enum:"RS256,PS256,ES256,ES384,EdDSA" env:"ALGORITHMS" yaml:"algorithms"`
@@ -310,7 +310,7 @@ type APIKeys struct {
 	ReloadInterval time.Duration `default:"10s" env:"RELOAD_INTERVAL" yaml:"reload_interval"`
 }
 
-// Certificate is the principal of a client certificate. A certificate that no entry names identifies nobody.
+// Certificate is the principal that a client certificate identifies. A certificate that no entry names identifies nobody.
 type Certificate struct {
 	// Name is what the certificate says of itself: "uri:spiffe://prod/billing", "dns:billing.internal", "email:ops@example.com"
 	// (subject alternative names) or "cn:billing" (common name).

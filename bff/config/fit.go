@@ -152,7 +152,7 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// merge looks at the mappings that are merged into one ("<<"), of which the first takes precedence.
+// merge looks at the mappings that are merged into one ("<<"). The first takes precedence.
 func (f *fitting) merge(node *yaml.Node, t reflect.Type, path string) {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias

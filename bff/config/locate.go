@@ -64,7 +64,7 @@ func (o *Origins) Faults(err error) []*LocatedFault {
 	return faults
 }
 
-// compareLast compares line numbers, of which zero is behind all others.
+// compareLast compares line numbers. Zero comes after all others.
 func compareLast(a, b int) int { return cmp.Compare(uint(a)-1, uint(b)-1) }
 
 func (o *Origins) locate(err error) *LocatedFault {

@@ -80,5 +80,5 @@ func (o *Origins) Of(path string) Origin {
 	return Origin{File: o.File()}
 }
 
-// enclosing is the path of the setting of which this one is a part: "a.b" for "a.b[0]", "a" for "a.b".
+// enclosing is the path of the setting that this one is a part of: "a.b" for "a.b[0]", "a" for "a.b".
 func enclosing(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }

@@ -61,7 +61,7 @@ type names struct {
 	upstreams []string
 }
 
-// find returns the setting of a variable, of which rest is the name without the part that led to v.
+// find returns the setting of a variable. rest is its name without the part that led to v.
 func (n names) find(v variable, rest string) (variable, bool) {
 	i := 0
 

@@ -170,7 +170,7 @@ func importRules() []importRule {
 		},
 		{
 			name:   "the_command_has_no_text_templates",
-			reason: "they find methods by their name, because of which the linker keeps all methods of the program: 20 MB of it",
+			reason: "they find methods by their name, so the linker keeps all methods of the program, which are 20 MB",
 			of:     []string{"bff/..."}, but: []string{"bff/e2e/...", "bff/internal/testkit/...", "bff/internal/tool/genservices"},
 			not:    []string{"text/template", "html/template"},
 			broken: [2]string{"bff/internal/tool/scaffold", "text/template"},

@@ -34,8 +34,6 @@ type accessLog struct {
 	handler  slog.Handler
 	source   uintptr
 	sampling sampling
-	// selectors are those of the routes.
-	selectors reqinfo.Selectors
 	// borrows reports that the handler is a BorrowingHandler.
 	borrows bool
 	// lists has the []slog.Attr of records.
@@ -109,7 +107,7 @@ func (l *accessLog) appendAttrs(attrs []slog.Attr, s served) []slog.Attr {
 		slog.String("request_id", rec.ID),
 		slog.String("method", printable(s.request.Method, maxMethod)),
 		slog.String("route", rec.Template),
-		slog.String("rpc", l.selectors.Of(rec.RPC)),
+		slog.String("rpc", rec.Selector),
 		slog.String("principal", rec.Principal.Subject),
 		l.client(rec),
 		slog.String("user_agent", printable(s.request.UserAgent(), maxUserAgent)),

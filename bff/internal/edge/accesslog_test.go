@@ -49,7 +49,7 @@ func TestAccessLogLine(t *testing.T) {
 		{"of_nothing_in_particular", ok, usual(nil)},
 		{"of_a_matched_route", func(w http.ResponseWriter, r *http.Request) {
 			rec := reqinfo.From(r.Context())
-			rec.Template, rec.RPC = "/v1/orders/{order_id}", "/order.v1.OrderService/GetOrder"
+			rec.Template, rec.Selector = "/v1/orders/{order_id}", "order.v1.OrderService.GetOrder"
 			rec.Principal = reqinfo.Principal{Subject: "usr_1"}
 			rec.AddUpstream("order")
 			rec.AddUpstream("user")
@@ -155,7 +155,7 @@ func TestAccessLogLineAsText(t *testing.T) {
 		r.Header.Set("User-Agent", "shop/1.2")
 		e.do(r, func(w http.ResponseWriter, r *http.Request) {
 			rec := reqinfo.From(r.Context())
-			rec.Template, rec.RPC = "/v1/orders", "/order.v1.OrderService/CreateOrder"
+			rec.Template, rec.Selector = "/v1/orders", "order.v1.OrderService.CreateOrder"
 			rec.Principal = reqinfo.Principal{Subject: "usr_1"}
 			rec.AddUpstream("order")
 			rec.AddCall(reqinfo.Call{Upstream: "order", Attempts: 2, Address: "10.0.0.2:9000", Code: codes.Unavailable})

@@ -15,7 +15,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// logged returns the ids of n requests of which there are lines, with the ratio.
+// logged sends n requests, and returns the ids of those that have lines, with the ratio.
 func logged(tb testing.TB, ratio float64, n int) map[string]bool {
 	tb.Helper()
 

@@ -30,7 +30,7 @@ func BenchmarkAccessLog(b *testing.B) {
 	logger := slog.New(borrowing{observe.JSONHandler(nowhere{}, nil)})
 	rec := &reqinfo.Record{
 		ID: "0b9c5a1e-7f0e-4d53-9f8e-0d0c5a1e7f0e", Start: time.Now(), Template: "/v1/users/{user_id}",
-		RPC: "/user.v1.UserService/GetUser", Principal: reqinfo.Principal{Subject: "ada"},
+		Selector: "user.v1.UserService.GetUser", Principal: reqinfo.Principal{Subject: "ada"},
 	}
 	rec.AddUpstream("user")
 

@@ -19,12 +19,12 @@ import (
 
 // recordRoute puts the route and its path variables on the record, and refuses values that backends do not expect.
 func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
-	template := r.Template.String()
+	template, selector := r.Template.String(), reqinfo.Selector(r.RPC)
 	slashes := r.Template.FixedSlashes()
 
 	return func(w http.ResponseWriter, req *http.Request, params map[string]string) {
 		rec := reqinfo.From(req.Context())
-		rec.Template, rec.RPC, rec.PathParams = template, r.RPC, params
+		rec.Template, rec.RPC, rec.Selector, rec.PathParams = template, r.RPC, selector, params
 		rec.Priority = int(r.Policy.Effective.GetPriority() - porticov1.Priority_PRIORITY_NORMAL)
 		rec.EventStream = r.sendsEvents(req)
 		rec.CacheControl = cacheControl(req.Header)

@@ -3,9 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"io"
 	"net/http"
-	"net/url"
 	"sync"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -21,7 +19,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
-	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // exchange is a request and its response on their way through a generated handler, which makes the call and writes the response.
@@ -88,97 +85,6 @@ func (x *exchange) Value(key any) any {
 	}
 
 	return x.Context.Value(key)
-}
-
-// Query and headers for generated handlers. They are not written to.
-var (
-	noValues = url.Values{}  //nolint:gochecknoglobals // Constant.
-	noHeader = http.Header{} //nolint:gochecknoglobals // Constant.
-)
-
-// invoker calls the generated handler of a route.
-type invoker struct {
-	*Route
-
-	// condition must hold for the request message. Nil: there is none.
-	condition *condition.Condition
-	// success is the status of the policy. Zero: it has none.
-	success int
-}
-
-func invoke(r *Route, c *condition.Condition) *invoker {
-	return &invoker{Route: r, condition: c, success: int(r.Policy.Effective.GetResponse().GetStatus())}
-}
-
-// ServeHTTP implements http.Handler.
-func (i *invoker) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	x := &exchange{Context: req.Context(), route: i.Route, request: req, w: w, condition: i.condition}
-	defer x.release()
-
-	if !i.ServerStream {
-		x.message.success, x.message.rec = i.success, reqinfo.From(x.Context)
-		x.message.Writer = response.New(w, req, &x.message)
-		x.w = &x.message
-	}
-
-	if i.ClientStream {
-		x.Context, x.cancel = context.WithCancel(x.Context)
-		defer x.cancel()
-	}
-
-	if err := x.hand(); err != nil {
-		handleError(req.Context(), nil, nil, x.w, req, err)
-		return
-	}
-
-	i.handler(x.w, &x.handed, i.binding.Path(pathParams(req)))
-}
-
-// hand makes the request for the handler.
-func (x *exchange) hand() error {
-	// The copy on the heap is this one alone.
-	x.handed = *x.request.WithContext(x)
-	// Not nil, so that it is not parsed.
-	x.handed.Form, x.handed.PostForm = noValues, noValues
-
-	if x.route.defaultTranslation {
-		// Generated code would convert them to metadata, which package upstream would replace.
-		x.handed.Header, x.handed.Host, x.handed.RemoteAddr = noHeader, "", ""
-	}
-
-	switch x.customMarshaler = !x.route.readsJSON(x.request); {
-	case x.customMarshaler && x.route.needsCodec():
-		// An embedding program's marshaler would read it, but cannot here.
-		return x.route.unsupported(x.request)
-	case x.customMarshaler && x.route.ClientStream:
-	case x.customMarshaler:
-		x.customBody = &unreadBody{ReadCloser: x.request.Body}
-		x.handed.Body = x.customBody
-	case x.route.ClientStream:
-		x.handed.Body = newMessages(x)
-	default:
-		x.handed.Body = http.NoBody
-	}
-
-	return nil
-}
-
-// unreadBody is a body for an embedding program's marshaler. It finds out whether generated code calls the marshaler, or only
-// drains the body at the end.
-type unreadBody struct {
-	io.ReadCloser
-
-	read bool
-}
-
-func (b *unreadBody) Read(p []byte) (int, error) {
-	b.read = true
-	return b.ReadCloser.Read(p)
-}
-
-// WriteTo is how io.Copy drains it.
-func (b *unreadBody) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, b.ReadCloser)
 }
 
 // readsJSON reports whether the body of the request is for the gateway's codec.

@@ -43,6 +43,8 @@ type Record struct {
 	Template string
 	// RPC is the full method of the matched route, "/user.v1.UserService/GetUser"; empty if none matched.
 	RPC string
+	// Selector is the same method as selectors of the configuration write it (see Selector).
+	Selector string
 	// PathParams are the values of the template's variables, unescaped.
 	PathParams map[string]string
 	// Priority is that of calls to an overloaded backend, which refuses lower ones first. Most have zero.

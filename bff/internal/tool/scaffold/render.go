@@ -13,7 +13,7 @@ import (
 var templates embed.FS
 
 // values are what templates are filled with, by the name of a placeholder: {{.Name}}. Package text/template finds methods by their
-// name, because of which the linker would keep all methods of the program.
+// name, and the linker would keep all methods of the program.
 type values map[string]string
 
 var placeholder = regexp.MustCompile(`\{\{\.([\w ]+)\}\}`)
