@@ -38,7 +38,10 @@ func (f *Findings) files(ctx context.Context, cfg config.Config) {
 		f.tlsFiles(ctx, "tracing.tls", tlsfiles.Paths{Cert: t.CertFile, Key: t.KeyFile, CA: t.CAFile})
 	}
 
-	if err := redis.Check(cfg.Redis); err != nil {
+	_, err := readTracingHeaders(cfg.Tracing)
+	f.fault(err)
+
+	if err := redis.Check(cfg.Redis); err != nil && !f.within("redis.url") {
 		f.faultf("redis.url", "%w", err)
 	}
 

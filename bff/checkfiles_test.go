@@ -52,6 +52,11 @@ func TestCheckReadsFilesOfRedisAndTracing(t *testing.T) {
 			},
 			[]string{"tracing.tls.ca_file", "tracing.tls.cert_file", "tracing.tls.key_file"},
 		},
+		"tracing_headers": {
+			func(c *config.Config) { c.Tracing = config.Tracing{Endpoint: "http://c.test:1", HeadersFile: plain} },
+			[]string{"tracing.headers_file"},
+		},
+		"redis_url_is_named_once": {func(c *config.Config) { c.Redis.URL = "http://h:1" }, []string{"redis.url"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

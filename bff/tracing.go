@@ -3,12 +3,14 @@ package bff
 import (
 	"context"
 	"crypto/tls"
+	"maps"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
 	"github.com/portico-gateway/portico/bff/internal/observe"
+	"github.com/portico-gateway/portico/bff/internal/secret"
 	"github.com/portico-gateway/portico/bff/internal/tracing"
 )
 
@@ -53,6 +55,11 @@ func (c *Compiled) openTracing(ctx context.Context, with opening) (*tracing.Trac
 		transport = files.Client(cfg.TLS.ServerName)
 	}
 
+	cfg, err := readTracingHeaders(cfg)
+	if err != nil {
+		return nil, err
+	}
+
 	exported, err := observe.OpenTracing(ctx, cfg, transport, with.logger)
 	if err != nil {
 		return nil, err
@@ -62,4 +69,32 @@ func (c *Compiled) openTracing(ctx context.Context, with opening) (*tracing.Trac
 	with.life.atEnd(closer(exported.Close))
 
 	return tracing.NewOwn(exported.Provider(), cfg.SampleRatio), nil
+}
+
+// readTracingHeaders returns the settings with what is in the file of headers.
+func readTracingHeaders(cfg config.Tracing) (config.Tracing, error) {
+	if cfg.HeadersFile == "" {
+		return cfg, nil
+	}
+
+	var fromFile map[string]string
+
+	_, err := secret.Open(cfg.HeadersFile, func(line string) (err error) {
+		fromFile, err = config.ParseTexts(line)
+
+		return err
+	})
+	if err != nil {
+		return cfg, &config.Fault{Path: "tracing.headers_file", Err: err}
+	}
+
+	headers := maps.Clone(cfg.Headers)
+	if headers == nil {
+		headers = map[string]string{}
+	}
+
+	maps.Copy(headers, fromFile)
+	cfg.Headers = headers
+
+	return cfg, nil
 }

@@ -21,6 +21,8 @@ type Tracing struct {
 	Protocol string `default:"grpc" enum:"grpc,http/protobuf" env:"PROTOCOL" yaml:"protocol"`
 	// Headers are sent to the collector, such as its API key. In the environment, they are written as api-key=…,tenant=….
 	Headers map[string]string `env:"HEADERS" secret:"true" yaml:"headers"`
+	// HeadersFile is a file of one line with further headers, written as in the environment. It is read at start-up.
+	HeadersFile string `env:"HEADERS_FILE" yaml:"headers_file"`
 	// TLS are the files for an endpoint with https. They are read at start-up.
 	TLS UpstreamTLS `envPrefix:"TLS_" yaml:"tls"`
 	// Timeout bounds an export, with its retries, and the last one when the gateway stops. Default 10s.
@@ -71,6 +73,8 @@ func (v *validation) tracing(t Tracing) {
 	for _, name := range slices.Sorted(maps.Keys(t.Headers)) {
 		v.headerName("tracing.headers", name)
 	}
+
+	v.check(t.HeadersFile == "" || t.On(), "tracing.headers_file", "needs tracing.endpoint")
 
 	if !t.On() {
 		return

@@ -34,6 +34,7 @@ func TestTracing(t *testing.T) {
 		"ratio_of_100":       {config.Tracing{SampleRatio: 100}, "tracing.sample_ratio: must be above 0"},
 		"negative_ratio":     {config.Tracing{SampleRatio: -1}, "tracing.sample_ratio: must be above 0"},
 		"batch_over_queue":   {config.Tracing{BatchSize: 5, QueueSize: 4}, "tracing.batch_size: must not be more than tracing.queue_size"},
+		"headers_for_nobody": {config.Tracing{HeadersFile: "f"}, "tracing.headers_file: needs tracing.endpoint"},
 		"header_with_spaces": {config.Tracing{Headers: map[string]string{"api key": "k"}}, `tracing.headers: "api key" is not a header name`},
 	} {
 		t.Run(name, func(t *testing.T) {

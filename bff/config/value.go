@@ -58,20 +58,30 @@ func store(setting reflect.Value, text string) error {
 	return nil
 }
 
-// storeTexts sets a mapping of names to texts, which are written as OpenTelemetry's variables are: a=b,c=d.
+// storeTexts sets a mapping of names to texts.
 func storeTexts(setting reflect.Value, text string) error {
-	texts := map[string]string{}
-
-	for pair := range strings.SplitSeq(text, ",") {
-		name, value, ok := strings.Cut(pair, "=")
-		if name = strings.TrimSpace(name); !ok || name == "" {
-			return errors.New("must be names and values, such as a=b,c=d")
-		}
-
-		texts[name] = strings.TrimSpace(value)
+	texts, err := ParseTexts(text)
+	if err != nil {
+		return err
 	}
 
 	setting.Set(reflect.ValueOf(texts))
 
 	return nil
+}
+
+// ParseTexts reads names and texts as OpenTelemetry's variables have them: a=b,c=d. The error does not repeat the text.
+func ParseTexts(text string) (map[string]string, error) {
+	texts := map[string]string{}
+
+	for pair := range strings.SplitSeq(text, ",") {
+		name, value, ok := strings.Cut(pair, "=")
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			return nil, errors.New("must be names and values, such as a=b,c=d")
+		}
+
+		texts[name] = strings.TrimSpace(value)
+	}
+
+	return texts, nil
 }

@@ -2,6 +2,8 @@ package tracing_test
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -130,11 +132,16 @@ func TestBothProtocols(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 
+			headers := filepath.Join(t.TempDir(), "headers")
+			if err := os.WriteFile(headers, []byte("tenant=shop\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+
 			collector := oteltest.Start(t)
 			s, _ := gatewaytest.StartFlaky(t, func(c *config.Config) {
 				c.Tracing = config.Tracing{
 					Endpoint: endpoint(collector), Protocol: protocol, SampleRatio: 1, BatchInterval: time.Hour,
-					Headers: map[string]string{"Api-Key": "k"}, ServiceName: "shop-gateway",
+					Headers: map[string]string{"Api-Key": "k"}, HeadersFile: headers, ServiceName: "shop-gateway",
 					ResourceAttributes: map[string]string{"deployment.environment.name": "test"},
 				}
 			})
@@ -149,8 +156,10 @@ func TestBothProtocols(t *testing.T) {
 			spans := collector.Spans()
 			oteltest.Connected(t, spans, "")
 
-			if got := collector.Headers().Get("api-key"); !slices.Equal(got, []string{"k"}) {
-				t.Errorf("the collector got the key %q", got)
+			for name, want := range map[string]string{"api-key": "k", "tenant": "shop"} {
+				if got := collector.Headers().Get(name); !slices.Equal(got, []string{want}) {
+					t.Errorf("the collector got %s: %q", name, got)
+				}
 			}
 
 			if got := spans[0].Resource; got["service.name"] != "shop-gateway" || got["deployment.environment.name"] != "test" ||
