@@ -20,7 +20,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 )
 
-// A backend that is up again is found within two seconds; one that is down costs at most one attempt per address in that time.
+// A backend that is up again is found within 0.6 seconds (maxBackoff with its jitter), so that the console shows it within two; one
+// that is down costs about two attempts per address and second.
 // Probes find an unresponsive one; without them, pings do. By default gRPC's servers permit a ping every five minutes, and only
 // while there are calls; after more of them they send GOAWAY and end the calls (gRFC A8). So without probes, a frozen process is
 // found after 5m15s (keepaliveTime and keepaliveTimeout); until then, calls to it end with their deadlines. A host or network that
@@ -28,7 +29,7 @@ import (
 // (TCP_USER_TIMEOUT, gRFC A18). Elsewhere, and over Unix sockets, there is no such bound.
 const (
 	minBackoff       = 100 * time.Millisecond
-	maxBackoff       = 2 * time.Second
+	maxBackoff       = 500 * time.Millisecond
 	backoffFactor    = 1.6
 	backoffJitter    = 0.2
 	connectTimeout   = 2 * time.Second

@@ -188,8 +188,12 @@ type Status struct {
 	Name         string `json:"name"`
 	Connectivity string `json:"connectivity"`
 	Breaker      string `json:"breaker"`
+	// Forced reports that an operator holds the breaker in its state.
+	Forced bool `json:"forced,omitempty"`
 	// Methods are the states of the breakers that methods have of their own, by the full names of the methods.
 	Methods map[string]string `json:"methods,omitempty"`
+	// ForcedMethods are those whose breakers an operator holds.
+	ForcedMethods []string `json:"forced_methods,omitempty"`
 	// Limit is how many calls may wait for their reply, and InFlight how many do. Both are zero if there is no limit.
 	Limit    int `json:"limit"`
 	InFlight int `json:"in_flight"`
@@ -224,7 +228,8 @@ func (u *upstream) status() Status {
 	limit, inFlight := u.limiter.Limit()
 	s := Status{
 		Name: u.name, Connectivity: u.conn.GetState().String(), Breaker: u.breaker.State().String(),
-		Limit: limit, InFlight: inFlight, Calls: int(u.inFlight.Load()), Addresses: u.group.Addresses(),
+		Forced: u.breaker.Forced(),
+		Limit:  limit, InFlight: inFlight, Calls: int(u.inFlight.Load()), Addresses: u.group.Addresses(),
 	}
 
 	for rpc, method := range u.methods {
@@ -236,8 +241,15 @@ func (u *upstream) status() Status {
 			s.Methods = map[string]string{}
 		}
 
-		s.Methods[reqinfo.Selector(rpc)] = method.breaker.State().String()
+		selector := reqinfo.Selector(rpc)
+
+		s.Methods[selector] = method.breaker.State().String()
+		if method.breaker.Forced() {
+			s.ForcedMethods = append(s.ForcedMethods, selector)
+		}
 	}
+
+	slices.Sort(s.ForcedMethods)
 
 	return s
 }

@@ -79,7 +79,7 @@ func (w *wrapper) mayEject(m *member) bool {
 // anyUsable reports whether calls can go to another member.
 func (w *wrapper) anyUsable(without *member) bool {
 	for _, m := range w.members {
-		if m != without && !m.ejected() && m.usable() {
+		if m != without && !m.excluded() && m.usable() {
 			return true
 		}
 	}

@@ -38,6 +38,8 @@ type Group struct {
 	noHealth sync.Once
 	// unresolved reports that the last lookup of the name failed.
 	unresolved atomic.Bool
+	// drained are the addresses that operators have drained.
+	drained addressSet
 	// current is nil while the connection is idle or closed.
 	current atomic.Pointer[wrapper]
 }
@@ -76,6 +78,8 @@ func (g *Group) observe(reason string) {
 const (
 	// Ready: it gets calls.
 	Ready = "ready"
+	// Drained: an operator keeps calls away from it.
+	Drained = "drained"
 	// Ejected: its calls failed.
 	Ejected = "ejected"
 	// Unresponsive: nothing came over its connection, which was closed.
@@ -92,7 +96,7 @@ const (
 
 // States lists the states of an address.
 func States() []string {
-	return []string{Ready, Ejected, Unresponsive, Unhealthy, Connecting, Failing, Idle}
+	return []string{Ready, Drained, Ejected, Unresponsive, Unhealthy, Connecting, Failing, Idle}
 }
 
 // Address is the state of an address of a backend.

@@ -29,9 +29,14 @@ type member struct {
 	unreachable bool
 	// unserving reports that it was logged that it is not serving, until it is.
 	unserving bool
+	// drained reports that an operator keeps calls away from it.
+	drained bool
 }
 
 func (m *member) ejected() bool { return !m.until.IsZero() }
+
+// excluded reports whether no new call goes to it, even if it could be reached.
+func (m *member) excluded() bool { return m.drained || m.ejected() }
 
 // usable reports whether calls would probably reach it if it is not ejected. An idle one was not needed yet, as happens in a ring.
 func (m *member) usable() bool {
@@ -45,7 +50,10 @@ func (m *member) usable() bool {
 }
 
 func (m *member) state() string {
-	if m.ejected() {
+	switch {
+	case m.drained:
+		return Drained
+	case m.ejected():
 		return Ejected
 	}
 

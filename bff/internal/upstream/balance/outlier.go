@@ -70,7 +70,7 @@ func (w *wrapper) outlier(m *member) bool {
 	others, good := 0, 0
 
 	for _, other := range w.members {
-		if other == m || other.ejected() || !other.usable() {
+		if other == m || other.excluded() || !other.usable() {
 			continue
 		}
 

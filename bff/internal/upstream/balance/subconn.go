@@ -26,7 +26,11 @@ type subConn struct {
 	stopped func()
 }
 
-var errEjected = errors.New("the address is ejected because its calls failed")
+// Why the child does not use an address that can be reached.
+var (
+	errEjected = errors.New("the address is ejected because its calls failed")
+	errDrained = errors.New("the address is drained by an operator")
+)
 
 func (w *wrapper) NewSubConn(addresses []resolver.Address, options balancer.NewSubConnOptions) (balancer.SubConn, error) {
 	sc := &subConn{
@@ -137,7 +141,10 @@ func (sc *subConn) healthy() bool {
 
 // effective is the health that the child sees. The caller holds the lock.
 func (sc *subConn) effective() balancer.SubConnState {
-	if sc.member.ejected() {
+	switch {
+	case sc.member.drained:
+		return balancer.SubConnState{ConnectivityState: connectivity.TransientFailure, ConnectionError: errDrained}
+	case sc.member.ejected():
 		return balancer.SubConnState{ConnectivityState: connectivity.TransientFailure, ConnectionError: errEjected}
 	}
 

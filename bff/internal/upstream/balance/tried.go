@@ -62,7 +62,7 @@ func (w *wrapper) untried(t *tried) *subConn {
 	)
 
 	for sc := range w.subConns {
-		if !sc.healthy() || !sc.member.listed || sc.member.ejected() || t.has(sc.member) {
+		if !sc.healthy() || !sc.member.listed || sc.member.excluded() || t.has(sc.member) {
 			continue
 		}
 

@@ -87,13 +87,18 @@ func (w *wrapper) updateAddresses(state resolver.State) {
 	for _, m := range w.members {
 		w.removeIfUnused(m)
 	}
+
+	w.group.drained.retain(func(address string) bool {
+		m, known := w.members[address]
+		return known && m.listed
+	})
 }
 
 // member returns that for the address. The caller holds the lock.
 func (w *wrapper) member(address string) *member {
 	m, ok := w.members[address]
 	if !ok {
-		m = &member{address: address, subConns: map[*subConn]struct{}{}}
+		m = &member{address: address, subConns: map[*subConn]struct{}{}, drained: w.group.drained.has(address)}
 		w.members[address] = m
 	}
 

@@ -5,7 +5,6 @@ package breaker
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,12 +53,20 @@ const (
 
 // Breaker guards one backend. It is safe for concurrent use.
 type Breaker struct {
-	slowAfter time.Duration
-	refusal   error
-	combined  *combinedState
-	failures  *counter
+	settings config.Breaker
+	refusal  error
+	combined *combinedState
+	mode     atomic.Pointer[mode]
+}
+
+// mode is how a breaker decides: by its counters, or as an operator says.
+type mode struct {
+	failures *counter
 	// slowness counts the same calls by the time that they take. Nil: none is slow.
 	slowness *counter
+	// forced reports that the state is held, without counters.
+	forced bool
+	held   State
 }
 
 // counter is a breaker over one property of calls.
@@ -70,19 +77,26 @@ const windowBuckets = 10
 
 // New returns a closed breaker. onChange, if not nil, is called for each change of state; it must not block or call the breaker.
 func New(name string, cfg config.Breaker, onChange func(from, to State)) *Breaker {
-	combined := &combinedState{onChange: onChange}
 	b := &Breaker{
-		slowAfter: cfg.SlowAfter, combined: combined,
-		refusal:  problem.Refusal(fmt.Errorf("%s: %w", name, ErrOpen), reqinfo.ReasonBreaker, cfg.OpenFor),
-		failures: newCounter(cfg, cfg.FailureRatio, health, combined.update(0)),
+		settings: cfg, combined: &combinedState{onChange: onChange},
+		refusal: problem.Refusal(fmt.Errorf("%s: %w", name, ErrOpen), reqinfo.ReasonBreaker, cfg.OpenFor),
 	}
+	b.mode.Store(b.counting(0))
+
+	return b
+}
+
+// counting is the mode of a breaker that has counted nothing yet. The epoch is that of its state.
+func (b *Breaker) counting(epoch int) *mode {
+	cfg := b.settings
+	m := &mode{failures: newCounter(cfg, cfg.FailureRatio, health, b.combined.update(0, epoch))}
 
 	if cfg.SlowAfter > 0 {
 		classified := func(err error) error { return err }
-		b.slowness = newCounter(cfg, cfg.SlowRatio, classified, combined.update(1))
+		m.slowness = newCounter(cfg, cfg.SlowRatio, classified, b.combined.update(1, epoch))
 	}
 
-	return b
+	return m
 }
 
 // newCounter returns a breaker of results that classify maps: nil is a success, ErrNotCounted does not count.
@@ -104,11 +118,16 @@ func newCounter(cfg config.Breaker, ratio float64, classify func(error) error, o
 
 // State of the breaker now.
 func (b *Breaker) State() State {
-	if b.slowness == nil {
-		return b.failures.State()
-	}
+	m := b.mode.Load()
 
-	return max(b.failures.State(), b.slowness.State())
+	switch {
+	case m.forced:
+		return m.held
+	case m.slowness == nil:
+		return m.failures.State()
+	default:
+		return max(m.failures.State(), m.slowness.State())
+	}
 }
 
 // Closed reports whether it is closed. Unlike State, it does not find out that an open one may probe again, and costs nothing.
@@ -123,16 +142,21 @@ func (b *Breaker) Allow() (done func(err error), err error) { return b.allow(tru
 func (b *Breaker) AllowStream() (done func(err error), err error) { return b.allow(false) }
 
 func (b *Breaker) allow(timed bool) (done func(err error), err error) {
-	failed, err := b.failures.Allow()
+	m := b.mode.Load()
+	if m.forced {
+		return b.allowForced(m.held)
+	}
+
+	failed, err := m.failures.Allow()
 	if err != nil {
 		return nil, b.refusal
 	}
 
-	if b.slowness == nil {
+	if m.slowness == nil {
 		return failed, nil
 	}
 
-	slow, err := b.slowness.Allow()
+	slow, err := m.slowness.Allow()
 	if err != nil {
 		failed(ErrNotCounted)
 		return nil, b.refusal
@@ -195,39 +219,11 @@ func health(err error) error {
 // might have been slow; it was, if it had taken too long already.
 func (b *Breaker) speed(took time.Duration, health error) error {
 	switch {
-	case took > b.slowAfter:
+	case took > b.settings.SlowAfter:
 		return errSlow
 	case health != nil:
 		return ErrNotCounted
 	default:
 		return nil
-	}
-}
-
-// combinedState makes one state of those of two counters: the worse of them.
-type combinedState struct {
-	onChange func(from, to State)
-
-	mu     sync.Mutex
-	states [2]State
-	// open reports that it is not closed.
-	open atomic.Bool
-}
-
-// update returns the function to call when one of the counters changes.
-func (c *combinedState) update(counter int) func(to State) {
-	return func(to State) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-
-		from := max(c.states[0], c.states[1])
-		c.states[counter] = to
-
-		now := max(c.states[0], c.states[1])
-		c.open.Store(now != Closed)
-
-		if now != from && c.onChange != nil {
-			c.onChange(from, now)
-		}
 	}
 }
