@@ -11,6 +11,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth/identity"
 	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
 	"github.com/portico-gateway/portico/bff/internal/redis"
+	"github.com/portico-gateway/portico/bff/internal/secret"
 	"github.com/portico-gateway/portico/bff/internal/testhook"
 )
 
@@ -31,6 +32,12 @@ func (f *Findings) files(ctx context.Context, cfg config.Config) {
 	if internal := cfg.Auth.Internal; internal.Issuer != "" {
 		if _, err := identity.Open(internal); err != nil {
 			f.faultf("auth.internal_token.key_file", "%w", err)
+		}
+	}
+
+	if path := cfg.Admin.CredentialFile; path != "" {
+		if _, err := secret.Open(path, config.CheckAdminCredential); err != nil {
+			f.faultf("admin.credential_file", "%w", err)
 		}
 	}
 

@@ -95,10 +95,16 @@ const (
 	ClientAuthRequired = "required"
 )
 
-// Admin is the listener for operators: health, metrics, profiles. It must not be reachable by clients.
+// Admin is the listener for operators: health, metrics, profiles, the console. It must not be reachable by clients.
 type Admin struct {
 	// Address is what to listen on, host:port; "-" turns it off. Default 127.0.0.1:8081.
 	Address string `default:"127.0.0.1:8081" env:"ADDRESS" yaml:"address"`
+	// Credential is what operators show, as "Authorization: Bearer …", for what changes something: the actions of the console,
+	// /reload and /log/level. At least 16 characters of printable ASCII, without spaces at the ends. Default none: all of these are
+	// refused. A random one is best.
+	Credential string `env:"CREDENTIAL" secret:"true" yaml:"credential"`
+	// CredentialFile is a file that holds it. It is read again when it changes.
+	CredentialFile string `env:"CREDENTIAL_FILE" yaml:"credential_file"`
 }
 
 // Health is the listener for the probes of a kubelet or a load balancer: /livez and /readyz, and nothing that is internal.

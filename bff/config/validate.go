@@ -26,6 +26,7 @@ func (c Config) validation() validation {
 	var v validation
 
 	v.listeners(c)
+	v.admin(c.Admin)
 	v.positive("", reflect.ValueOf(c))
 	v.durations(c)
 	v.check(c.Overload.MaxInFlight > 0, "overload.max_in_flight", "must be positive")

@@ -147,7 +147,8 @@ func (g *Gateway) Routes() []Route { return g.routes }
 func guard(r *Route, config Config) runtime.HandlerFunc {
 	admit := func(next http.Handler) http.Handler { return next }
 	if config.Overload != nil {
-		admit = config.Overload.Route(r.Policy.Effective.GetPriority(), r.ServerStream || r.ClientStream)
+		named := config.Overload.Named(inflight.RouteName{Method: r.Method, Path: r.Template.String()})
+		admit = named.Route(r.Policy.Effective.GetPriority(), r.ServerStream || r.ClientStream)
 	}
 
 	within := deadline(r.Policy.Effective.GetTimeout().AsDuration(), !r.ClientStream && !r.ServerStream)

@@ -22,15 +22,22 @@ import (
 type Gate struct {
 	requests, streams       *slots
 	maxRequests, maxStreams int64
+
+	routes *counts
+	// count is that of the route of Named. Nil: it is not counted apart.
+	count *atomic.Int64
 }
 
 // New returns an empty gate. A bound of zero is none.
-func New(c config.Overload) *Gate { return (&Gate{requests: &slots{}, streams: &slots{}}).With(c) }
+func New(c config.Overload) *Gate {
+	return (&Gate{requests: &slots{}, streams: &slots{}, routes: &counts{}}).With(c)
+}
 
 // With returns a gate that counts together with g, with other bounds.
 func (g *Gate) With(c config.Overload) *Gate {
 	return &Gate{
 		requests: g.requests, streams: g.streams, maxRequests: int64(c.MaxInFlight), maxStreams: int64(c.MaxStreams),
+		routes: g.routes,
 	}
 }
 
@@ -79,6 +86,11 @@ func (g *Gate) Route(priority porticov1.Priority, stream bool) func(http.Handler
 				return
 			}
 			defer slots.release()
+
+			if g.count != nil {
+				g.count.Add(1)
+				defer g.count.Add(-1)
+			}
 
 			next.ServeHTTP(w, r)
 		})
