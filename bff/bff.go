@@ -13,8 +13,12 @@ package bff
 
 import (
 	"net/http"
+	"sync/atomic"
+	"time"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/admin"
+	"github.com/portico-gateway/portico/bff/internal/admin/console"
 )
 
 // Gateway serves REST. It is safe for concurrent use and, once it serves, changed by Reload alone, but for its readiness.
@@ -24,6 +28,12 @@ type Gateway struct {
 
 	generations generations
 	reloads     reloads
+	// console is for operators, guard protects what they change, and drained is since when one of them has readiness fail; nil: none
+	// has.
+	console *console.Console
+	guard   *admin.Guard
+	recent  console.Recent
+	drained atomic.Pointer[time.Time]
 	// front is the listener of Run.
 	front front
 
@@ -43,8 +53,8 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	current.handler.ServeHTTP(w, r)
 }
 
-// Admin is for operators: /livez, /readyz, /metrics, /upstreams, /config, /log/level, /reload and /debug/pprof/. It must not be
-// reachable by clients.
+// Admin is for operators: /console/, /livez, /readyz, /metrics, /upstreams, /config, /log/level, /reload and /debug/pprof/. It must
+// not be reachable by clients.
 func (g *Gateway) Admin() http.Handler { return g.admin }
 
 // Health is for the probes of a kubelet or a load balancer: /livez and /readyz, which say nothing that is internal.

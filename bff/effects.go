@@ -32,12 +32,21 @@ func effects(cfg config.Config, route gateway.Route, r *http.Request, rec *reqin
 			l.Burst, l.Requests, l.Per)})
 	}
 
-	omitted := []string{"access"}
-	if composite {
-		// Its legs are retried and guarded, each by its own policy.
-		omitted = append(omitted, "breaker", policy.FieldRetry)
-	}
+	omitted := append(notOfComposites(composite), "access")
 
+	eachText(route, omitted, func(field policy.Field, i int, text string) {
+		effect := Effect{Policy: field.Name, Says: text}
+		if meets(cfg, route, field.Path, i, r, rec, &effect) {
+			out = append(out, effect)
+		}
+	})
+
+	return out
+}
+
+// eachText calls visit with what the policy of a route says of each of its fields, but for those that are omitted; of a list, with
+// each element and its index.
+func eachText(route gateway.Route, omitted []string, visit func(field policy.Field, i int, text string)) {
 	for _, field := range policy.Fields() {
 		if field.Name == "" || slices.Contains(omitted, field.Path) {
 			continue
@@ -49,14 +58,18 @@ func effects(cfg config.Config, route gateway.Route, r *http.Request, rec *reqin
 		}
 
 		for i, text := range says {
-			effect := Effect{Policy: field.Name, Says: text}
-			if meets(cfg, route, field.Path, i, r, rec, &effect) {
-				out = append(out, effect)
-			}
+			visit(field, i, text)
 		}
 	}
+}
 
-	return out
+// notOfComposites are the fields that say nothing of a composite: its legs are retried and guarded, each by its own policy.
+func notOfComposites(composite bool) []string {
+	if composite {
+		return []string{"breaker", policy.FieldRetry}
+	}
+
+	return nil
 }
 
 // meets adds to an effect what depends on the request, and reports whether the request meets it at all. The index is that of the

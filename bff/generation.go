@@ -21,7 +21,9 @@ type generation struct {
 	listener *tls.Config
 	// awaitingKeys lists the issuers whose keys were never had. Nil: there are none.
 	awaitingKeys func() []string
-	shared       *resource.Lease
+	// credential returns that of operators; "": there is none.
+	credential func() string
+	shared     *resource.Lease
 
 	// users are the requests and fetches that use it, and one more while it is the current one; or ended and a few more.
 	users atomic.Int64

@@ -82,6 +82,7 @@ type side struct {
 // openSides listens for operators and for probes, as far as that is configured.
 func (g *Gateway) openSides(ctx context.Context) (admin, health side, err error) {
 	admin.server, health.server = g.server(g.admin, g.config().Server), g.healthServer()
+	admin.server.RegisterOnShutdown(g.console.Close)
 
 	if admin.listener, err = g.listenAdmin(ctx); err != nil {
 		return side{}, side{}, err

@@ -122,6 +122,9 @@ func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err err
 	if err != nil {
 		return nil, err
 	}
+	if gen.credential, err = c.openCredential(ctx, with); err != nil {
+		return nil, err
+	}
 
 	routing := c.serving(ctx, gen.stores, with.overload.With(c.config.Overload))
 	router, err := gateway.New(ctx, c.routes, c.options.registrations(gen.backends), routing)
@@ -129,7 +132,7 @@ func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err err
 		return nil, err
 	}
 	gen.handler, err = c.wrap(router, edge.Deps{
-		Logger: with.logger, Metrics: with.metrics, Tracer: with.tracer, Identify: callers.identify, Forward: c.headers.Collect,
+		Logger: with.logger, Metrics: watched{with.metrics, &g.recent}, Tracer: with.tracer, Identify: callers.identify, Forward: c.headers.Collect,
 		Overload: with.cpu.Handler(router.Priority), CountRefusal: with.cpu.CountRefusal,
 		Connections: with.connections.Handler, CloseAfter: with.connections.CloseAfter, Responses: with.responses.Handler,
 		Certificate: certificates.clients.Handler, ClientLimit: gen.stores.limiter.PerClient(c.config.Limits.Client),
@@ -259,12 +262,15 @@ func (c *Compiled) wrap(router *gateway.Gateway, layers edge.Deps) (http.Handler
 func (g *Gateway) openAdmin() (http.Handler, error) {
 	options := g.current().compiled.options
 
+	g.openConsole()
+
 	deps := admin.Deps{
+		Guard: g.guard, Console: g.console,
 		Checks:    g.readiness,
 		Metrics:   g.with.metrics.Handler(),
 		Upstreams: func() any { return g.current().backends.pool.Statuses() },
 		Mounts: map[string]http.Handler{
-			identity.Path: http.HandlerFunc(g.serveKeys), reloadPath: http.HandlerFunc(g.serveReload),
+			identity.Path: http.HandlerFunc(g.serveKeys), reloadPath: g.guardedReload(),
 			configurationPath: http.HandlerFunc(g.serveConfiguration),
 		},
 	}

@@ -3,6 +3,7 @@ package bff
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/admin"
 	"github.com/portico-gateway/portico/bff/internal/redis"
@@ -20,6 +21,10 @@ func (g *Gateway) readiness() []admin.Check {
 		{Name: "serving", Required: true, Check: func() (string, string) {
 			if g.with.life.over() {
 				return "draining", ""
+			}
+
+			if since := g.drained.Load(); since != nil {
+				return "draining", "by an operator, since " + since.UTC().Format(time.RFC3339)
 			}
 
 			return admin.OK, ""

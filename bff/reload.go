@@ -49,8 +49,9 @@ type ReloadState struct {
 	Loaded time.Time
 	// Refused is why the last reload was refused; nil: it was not, or there was none.
 	Refused error
-	// Attempted is when the last reload was. Zero: there was none.
+	// Attempted is when the last reload was, and Trigger what caused it. Zero and empty: there was none.
 	Attempted time.Time
+	Trigger   string
 	// Changed are the settings that differ from the configuration before, as of config.Changes.
 	Changed []string
 }
@@ -122,7 +123,7 @@ func (g *Gateway) reload(ctx context.Context, r reloading) error {
 		return nil
 	}
 
-	state.Attempted, state.Refused = time.Now(), nil
+	state.Attempted, state.Trigger, state.Refused = time.Now(), r.trigger, nil
 
 	if refused := err; refused != nil {
 		err = g.allFaults(ctx, cfg, refused, nil)

@@ -1,6 +1,7 @@
 package bff
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -34,20 +35,29 @@ func (g *Gateway) serveReload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	status := http.StatusOK
-	err := g.ReloadFromSource(r.Context(), "POST "+reloadPath)
-	state := g.ReloadState()
-	body := reloaded{Hash: state.Hash, Changed: state.Changed}
+	body := g.reloadAs(r.Context(), "POST "+reloadPath)
 
-	if err != nil {
+	status := http.StatusOK
+	if body.Faults != nil {
 		status = http.StatusUnprocessableEntity
-		body.Changed, body.Faults = nil, strings.Split(err.Error(), "\n")
 	}
 
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	// The client may be gone.
 	_ = json.NewEncoder(w).Encode(body)
+}
+
+// reloadAs reads the configuration again for an operator.
+func (g *Gateway) reloadAs(ctx context.Context, trigger string) reloaded {
+	err := g.ReloadFromSource(ctx, trigger)
+	state := g.ReloadState()
+
+	if err != nil {
+		return reloaded{Hash: state.Hash, Faults: strings.Split(err.Error(), "\n")}
+	}
+
+	return reloaded{Hash: state.Hash, Changed: state.Changed}
 }
 
 // check says whether the configuration on disk is the one in use. If it is not, that does not make a gateway unready.

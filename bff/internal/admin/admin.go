@@ -1,5 +1,5 @@
 // Package admin serves operators: health, metrics, the state of the backends, the level of the log, profiles; and health alone to
-// others. It has no authentication, so the listener for operators must not be reachable by clients.
+// others. What only shows something has no authentication, so the listener for operators must not be reachable by clients.
 package admin
 
 import (
@@ -21,6 +21,10 @@ type Deps struct {
 	Upstreams func() any
 	// LogLevel is the level of the log. Nil: it cannot be changed here.
 	LogLevel LogLevel
+	// Guard lets only operators with the credential change something.
+	Guard *Guard
+	// Console serves what is below /console/. Nil: there is none.
+	Console http.Handler
 	// Mounts are further handlers by the path below which they serve.
 	Mounts map[string]http.Handler
 }
@@ -40,7 +44,15 @@ func New(deps Deps) http.Handler {
 	r.Get("/favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 
 	if deps.LogLevel != nil {
-		logLevel{deps.LogLevel}.route(r)
+		logLevel{deps.LogLevel}.route(r, deps.Guard)
+	}
+
+	if deps.Console != nil {
+		r.Handle("/console/*", deps.Console)
+
+		for _, path := range []string{"/", "/console"} {
+			r.Get(path, http.RedirectHandler("/console/", http.StatusSeeOther).ServeHTTP)
+		}
 	}
 
 	for path, handler := range deps.Mounts {

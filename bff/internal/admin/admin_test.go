@@ -23,6 +23,7 @@ func config() admin.Deps {
 				Name string `json:"name"`
 			}{{"order"}, {"user"}}
 		},
+		Guard:  guard(credential).Guard,
 		Mounts: map[string]http.Handler{"/docs": says("docs")},
 	}
 }
@@ -123,5 +124,25 @@ func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
 		})
+	}
+}
+
+func TestConsoleIsTheFirstPage(t *testing.T) {
+	t.Parallel()
+
+	deps := config()
+	deps.Console = says("console")
+	handler := admin.New(deps)
+
+	for _, path := range []string{"/", "/console"} {
+		if w := do(handler, "GET", path); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/console/" {
+			t.Errorf("%s: %d %v", path, w.Code, w.Header())
+		}
+	}
+
+	for _, path := range []string{"/console/", "/console/events"} {
+		if w := do(handler, "GET", path); w.Body.String() != "console "+path {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
 	}
 }

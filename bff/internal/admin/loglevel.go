@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -36,16 +37,18 @@ type levelDocument struct {
 // logLevel serves /log/level.
 type logLevel struct{ LogLevel }
 
-func (l logLevel) route(r chi.Router) {
+func (l logLevel) route(r chi.Router, guard *Guard) {
 	const path = "/log/level"
 
 	r.Get(path, l.show)
-	r.Put(path, l.override)
-	r.Post(path, l.override)
-	r.Delete(path, func(w http.ResponseWriter, r *http.Request) {
+
+	override := guard.Protect(ActionLogLevel, http.HandlerFunc(l.override))
+	r.Method(http.MethodPut, path, override)
+	r.Method(http.MethodPost, path, override)
+	r.Method(http.MethodDelete, path, guard.Protect(ActionLogLevel, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l.Reset()
 		l.show(w, r)
-	})
+	})))
 }
 
 func (l logLevel) show(w http.ResponseWriter, _ *http.Request) {
@@ -66,7 +69,8 @@ func (l logLevel) override(w http.ResponseWriter, r *http.Request) {
 
 	level, during, err := asked(r)
 	if err == nil {
-		err = l.Override(level, during)
+		Note(r, slog.String("log_level", level), slog.String("for", during))
+		err = OverrideLevel(l, level, during)
 	}
 
 	if err != nil {
@@ -77,27 +81,35 @@ func (l logLevel) override(w http.ResponseWriter, r *http.Request) {
 	l.show(w, r)
 }
 
-func asked(r *http.Request) (level string, during time.Duration, err error) {
+func asked(r *http.Request) (level, during string, err error) {
 	if err := r.ParseForm(); err != nil {
-		return "", 0, err
+		return "", "", err
 	}
 
 	for name := range r.Form {
 		if name != "level" && name != "for" {
-			return "", 0, fmt.Errorf("there is no parameter %.50q; there are level and for", name)
+			return "", "", fmt.Errorf("there is no parameter %.50q; there are level and for", name)
 		}
 	}
 
-	during = usualOverride
-	if asked := r.Form.Get("for"); asked != "" {
-		if during, err = time.ParseDuration(asked); err != nil {
-			return "", 0, fmt.Errorf("for: %.50q is not a duration, such as 10m", asked)
+	return r.Form.Get("level"), r.Form.Get("for"), nil
+}
+
+// OverrideLevel sets another level for a duration such as "10m", which is also the one if the text is empty. The error is for the
+// operator.
+func OverrideLevel(l LogLevel, level, during string) error {
+	length := usualOverride
+
+	if during != "" {
+		var err error
+		if length, err = time.ParseDuration(during); err != nil {
+			return fmt.Errorf("for: %.50q is not a duration, such as 10m", during)
 		}
 	}
 
-	if during <= 0 || during > longestOverride {
-		return "", 0, fmt.Errorf("for: %s is not over 0, up to %s", during, longestOverride)
+	if length <= 0 || length > longestOverride {
+		return fmt.Errorf("for: %s is not over 0, up to %s", length, longestOverride)
 	}
 
-	return r.Form.Get("level"), during, nil
+	return l.Override(level, length)
 }

@@ -77,6 +77,8 @@ func TestLogLevel(t *testing.T) {
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			}
 
+			r.Header.Set("Authorization", "Bearer "+credential)
+
 			w := httptest.NewRecorder()
 			admin.New(deps).ServeHTTP(w, r)
 
@@ -84,6 +86,20 @@ func TestLogLevel(t *testing.T) {
 				t.Errorf("%d %q, want %d %q", w.Code, w.Body, tt.status, tt.body)
 			}
 		})
+	}
+}
+
+// What shows the level needs no credential, and what changes it does.
+func TestLogLevelNeedsTheCredential(t *testing.T) {
+	t.Parallel()
+
+	for method, want := range map[string]int{"GET": 200, "PUT": 401, "POST": 401, "DELETE": 401} {
+		deps, l := config(), &level{}
+		deps.LogLevel = l
+
+		if w := do(admin.New(deps), method, "/log/level?level=debug"); w.Code != want || l.during != 0 {
+			t.Errorf("%s: %d, and the level is %+v", method, w.Code, l)
+		}
 	}
 }
 
@@ -96,6 +112,7 @@ func TestPagesOfOtherOriginsDoNotSetTheLevel(t *testing.T) {
 
 	r := httptest.NewRequest(http.MethodPost, "/log/level?level=debug", nil)
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	r.Header.Set("Authorization", "Bearer "+credential)
 
 	w := httptest.NewRecorder()
 	admin.New(deps).ServeHTTP(w, r)

@@ -15,7 +15,7 @@ type about struct {
 }
 
 func (m *Metrics) addAbout() {
-	version, revision := build()
+	version, revision := Build()
 	m.gauge("portico_build_info", "1, with the version of Portico, the revision of the program's repository and the version of Go.",
 		"version", "revision", "goversion").WithLabelValues(version, revision, runtime.Version()).Set(1)
 
@@ -34,8 +34,8 @@ func (m *Metrics) WatchConfig(hash func() string) (release func()) { return m.ab
 
 const module = "github.com/portico-gateway/portico"
 
-// build returns the version of Portico, which may be a dependency of the program, and the revision of the program's repository.
-func build() (version, revision string) {
+// Build returns the version of Portico, which may be a dependency of the program, and the revision of the program's repository.
+func Build() (version, revision string) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown", "unknown"

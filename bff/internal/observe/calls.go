@@ -18,6 +18,9 @@ type calls struct {
 	hedges    series[callEventKey, prometheus.Counter]
 	openings  *prometheus.CounterVec
 	ejections *prometheus.CounterVec
+	// totals and latencies are what ended adds to.
+	totals    *prometheus.CounterVec
+	latencies *prometheus.HistogramVec
 }
 
 type (
@@ -32,8 +35,9 @@ func (m *Metrics) addCalls() {
 	c := &m.calls
 
 	ended := m.counter("portico_upstream_calls_total",
-		"Calls to backends by upstream, RPC and gRPC code.", labelUpstream, labelRPC, "code")
+		"Calls to backends by upstream, RPC and gRPC code.", labelUpstream, labelRPC, labelCode)
 	latency := m.histogram("portico_upstream_call_duration_seconds", "Time of a call to a backend.", labelUpstream, labelRPC)
+	c.totals, c.latencies = ended, latency
 	c.ended.resolve = func(k callKey) sampled {
 		rpc := reqinfo.Selector(k.rpc)
 		count := ended.WithLabelValues(k.upstream, rpc, problem.CodeName(k.code))

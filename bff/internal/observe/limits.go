@@ -12,10 +12,13 @@ type limits struct {
 	outages   prometheus.Counter
 }
 
+// decisionAllowed is the decision on a request that a limit allows.
+const decisionAllowed = "allowed"
+
 func (m *Metrics) addLimits() {
 	m.limits.decisions = m.counter("portico_rate_limit_decisions_total",
 		"Requests by RPC, rate limit, what the caller was known by (principal, client, api-key, tenant, global) and decision:"+
-			" allowed, refused.", labelRPC, "limit", "key_kind", "decision")
+			" allowed, refused.", labelRPC, labelLimit, labelKeyKind, labelDecision)
 	m.limits.outages = m.counter("portico_rate_limit_outages_total",
 		"Requests on which the shared store did not decide in time.").WithLabelValues()
 }
@@ -27,7 +30,7 @@ func (m *Metrics) RateLimit(rpc, limit, key string) (allowed, refused func()) {
 		return m.limits.decisions.WithLabelValues(reqinfo.Selector(rpc), limit, key, decision).Inc
 	}
 
-	return counter("allowed"), counter("refused")
+	return counter(decisionAllowed), counter("refused")
 }
 
 // ObserveLimitOutage counts a request that the shared store of rate limits did not decide on.

@@ -31,6 +31,7 @@ type Metrics struct {
 	overload  overload
 	trust     trust
 	about     about
+	actions   actions
 }
 
 // The labels that several metrics have.
@@ -39,6 +40,13 @@ const (
 	labelRPC      = "rpc"
 	labelReason   = "reason"
 	labelRoute    = "route"
+	labelMethod   = "method"
+	labelStatus   = "status"
+	labelCode     = "code"
+	labelEvent    = "event"
+	labelLimit    = "limit"
+	labelKeyKind  = "key_kind"
+	labelDecision = "decision"
 )
 
 // NewMetrics returns metrics with a registry of their own, together with those of the Go runtime and the process.
@@ -54,6 +62,7 @@ func NewMetrics(settings config.Metrics) *Metrics {
 	m.addOverload()
 	m.addTrust()
 	m.addAbout()
+	m.addActions()
 
 	return m
 }

@@ -247,7 +247,7 @@ func TestMetricsShowWhatIsWatched(t *testing.T) {
 	watched(m)
 
 	var states []string
-	for _, state := range []string{"connecting", "ejected", "failing", "idle", "ready", "unhealthy", "unresponsive"} {
+	for _, state := range []string{"connecting", "drained", "ejected", "failing", "idle", "ready", "unhealthy", "unresponsive"} {
 		value := " 0"
 		if state == "ejected" {
 			value = " 1"

@@ -21,6 +21,9 @@ type requests struct {
 	served  series[requestKey, sampled]
 	refused series[refusedKey, prometheus.Counter]
 	missing series[missingKey, prometheus.Counter]
+	// totals and latencies are what served adds to.
+	totals    *prometheus.CounterVec
+	latencies *prometheus.HistogramVec
 }
 
 type (
@@ -39,7 +42,9 @@ type (
 )
 
 // routeLabel is the route of requests that match none.
-func routeLabel(template string) string { return cmp.Or(template, "none") }
+func routeLabel(template string) string { return cmp.Or(template, noRoute) }
+
+const noRoute = "none"
 
 func (m *Metrics) addRequests() {
 	r := &m.requests
@@ -47,9 +52,10 @@ func (m *Metrics) addRequests() {
 	r.ended = r.inFlight.Dec
 
 	served := m.counter("portico_http_requests_total",
-		"Requests by method, route template and HTTP status.", "method", labelRoute, "status")
+		"Requests by method, route template and HTTP status.", labelMethod, labelRoute, labelStatus)
 	latency := m.histogram("portico_http_request_duration_seconds",
-		"Time from a request's arrival to the end of its response.", "method", labelRoute)
+		"Time from a request's arrival to the end of its response.", labelMethod, labelRoute)
+	r.totals, r.latencies = served, latency
 	r.served.resolve = func(k requestKey) sampled {
 		route := routeLabel(k.template)
 		return newSampled(served.WithLabelValues(k.method, route, strconv.Itoa(k.status)), latency.WithLabelValues(k.method, route))
@@ -62,7 +68,7 @@ func (m *Metrics) addRequests() {
 	}
 
 	missing := m.counter("portico_composite_missing_parts_total",
-		"Parts that were missing from responses of composites, by RPC, part and gRPC code.", labelRPC, "part", "code")
+		"Parts that were missing from responses of composites, by RPC, part and gRPC code.", labelRPC, "part", labelCode)
 	r.missing.resolve = func(k missingKey) prometheus.Counter {
 		return missing.WithLabelValues(reqinfo.Selector(k.rpc), k.part, problem.CodeName(k.code))
 	}

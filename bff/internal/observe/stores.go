@@ -12,6 +12,8 @@ import (
 type stores struct {
 	cache       series[eventKey, prometheus.Counter]
 	idempotency series[eventKey, prometheus.Counter]
+	// cacheTotals is what cache adds to.
+	cacheTotals *prometheus.CounterVec
 
 	redisState    prometheus.Gauge
 	redisFailures *prometheus.CounterVec
@@ -22,8 +24,9 @@ type eventKey struct{ rpc, event string }
 
 func (m *Metrics) addStores() {
 	s := &m.stores
-	s.cache.resolve = m.events("portico_cache_events_total",
-		"What the cache did, by RPC: hit, stale, miss, collapsed, bypass, stored, …", "event")
+	s.cacheTotals = m.counter("portico_cache_events_total",
+		"What the cache did, by RPC: hit, stale, miss, collapsed, bypass, stored, …", labelRPC, labelEvent)
+	s.cache.resolve = eventsOf(s.cacheTotals)
 	s.idempotency.resolve = m.events("portico_idempotency_requests_total",
 		"Requests with an Idempotency-Key, by RPC and outcome:"+
 			" executed, replayed, in_progress, mismatch, unrepeatable, store_error.",
@@ -39,7 +42,11 @@ func (m *Metrics) addStores() {
 
 // events makes a counter by RPC and another label, and returns what finds its children.
 func (m *Metrics) events(name, help, label string) func(eventKey) prometheus.Counter {
-	counter := m.counter(name, help, labelRPC, label)
+	return eventsOf(m.counter(name, help, labelRPC, label))
+}
+
+// eventsOf returns what finds the children of a counter by RPC and another label.
+func eventsOf(counter *prometheus.CounterVec) func(eventKey) prometheus.Counter {
 	return func(k eventKey) prometheus.Counter { return counter.WithLabelValues(reqinfo.Selector(k.rpc), k.event) }
 }
 

@@ -48,7 +48,8 @@ type PurgeAction struct {
 	Tag string `json:"tag"`
 }
 
-// The body of /console/actions/reload is empty, or {}.
+// ReloadAction is the body of /console/actions/reload: {}, or nothing.
+type ReloadAction struct{}
 
 // Result is the body of the response to an action that was done.
 type Result struct {
