@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -213,7 +214,7 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 			token, withdraw = p.announce(server)
 			printWelcome(out, welcome{
 				server: endpointOf(server, cfg.Server.TLS), admin: admin, issuer: p.issuer, fleet: p.fleet,
-				docs: cfg.Docs.Page != config.DocsOff, token: token,
+				docs: cfg.Docs.Page != config.DocsOff, token: token, credential: cfg.Admin.Credential,
 			})
 			p.mocks.list(out)
 		}),
@@ -274,6 +275,11 @@ func (d *dev) readConfig() (config.Config, error) {
 
 	// No kubelet and no load balancer probes it.
 	cfg.Health.Address = cmp.Or(cfg.Health.Address, config.HealthOff)
+
+	// It is printed, and lasts as long as the process.
+	if cfg.Admin.Credential == "" && cfg.Admin.CredentialFile == "" {
+		cfg.Admin.Credential = rand.Text()
+	}
 
 	// No load balancer has to notice.
 	if cfg.Server.DrainDelay == 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ type welcome struct {
 	token string
 	// docs reports that the description is shown at /docs.
 	docs bool
+	// credential is that of operators. Empty: it is in a file.
+	credential string
 }
 
 const welcomeText = `
@@ -30,7 +33,8 @@ Portico is ready. Open %[1]s/ in a browser, or continue here.
 
   REST      %[1]s
   Docs      %[5]s
-  Admin     %[2]s  (/readyz /metrics /upstreams /debug/pprof/ /dev/backends)
+  Console   %[11]s
+  Admin     %[2]s  (/console/ /readyz /metrics /upstreams /debug/pprof/ /dev/backends)
   Backends  %[3]s
 
 User, orders and profile of alice in one response:
@@ -47,19 +51,28 @@ All routes:              %[8]s routes
 
 `
 
+// consolePath is where the console is on the admin listener.
+const consolePath = "/console/"
+
 func printWelcome(w io.Writer, in welcome) {
 	token, err := in.issuer.Token("alice", nil, defaultTokenLife, time.Now())
 	if err != nil {
 		token = "(" + err.Error() + ")"
 	}
 
-	admin, docs := "off", "off"
+	admin, console, docs := "off", "off", "off"
 	// The page has the switch of the backends as well.
 	control := in.server
 
 	if in.admin != nil {
 		admin = urlOf("http", in.admin)
 		control = endpoint{url: admin}
+		console = admin + consolePath
+
+		// Browsers do not send what is behind the #.
+		if in.credential != "" {
+			console += "#credential=" + url.QueryEscape(in.credential)
+		}
 	}
 
 	if in.docs {
@@ -75,5 +88,5 @@ func printWelcome(w io.Writer, in welcome) {
 
 	// An error has nowhere to go.
 	_, _ = fmt.Fprintf(w, welcomeText, in.server.url, admin, strings.Join(lines, ", "), token, docs, in.server.curl, in.token,
-		program(), control.url, control.curl)
+		program(), control.url, control.curl, console)
 }

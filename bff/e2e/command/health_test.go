@@ -155,21 +155,21 @@ func TestWithoutFileDescriptors(t *testing.T) {
 func TestLogLevelForAWhile(t *testing.T) {
 	t.Parallel()
 
-	p, _ := startHealthy(t, "127.0.0.1:0", "auth: {disabled: true}\nlog: {sample: 0.000001}\n"+nowhere, func(*exec.Cmd) {})
+	p, _ := startHealthy(t, "127.0.0.1:0", operators+"auth: {disabled: true}\nlog: {sample: 0.000001}\n"+nowhere, func(*exec.Cmd) {})
 
 	for query, want := range map[string]string{
 		"level=loud":           `level: "loud" is not one of debug, info, warn, error`,
 		"level=debug&for=soon": `for: "soon" is not a duration, such as 10m`,
 		"level=debug&for=48h":  "for: 48h0m0s is not over 0, up to 24h0m0s",
 	} {
-		if got := call(t, http.MethodPut, p.admin+"/log/level?"+query, "", ""); got.status != http.StatusBadRequest || got.body != want+"\n" {
+		if got := call(t, http.MethodPut, p.admin+"/log/level?"+query, credential, ""); got.status != http.StatusBadRequest || got.body != want+"\n" {
 			t.Errorf("%s: %d %q", query, got.status, got.body)
 		}
 	}
 
 	level := func() any { return call(t, http.MethodGet, p.admin+"/log/level", "", "").json(t)["level"] }
 
-	got := call(t, http.MethodPut, p.admin+"/log/level?level=debug&for=300ms", "", "").json(t)
+	got := call(t, http.MethodPut, p.admin+"/log/level?level=debug&for=300ms", credential, "").json(t)
 	if got["level"] != "debug" || got["configured"] != "info" || got["until"] == nil {
 		t.Errorf("got %v", got)
 	}

@@ -57,6 +57,12 @@ var adminOf = regexp.MustCompile(`"admin":"([^"]+)"`)
 // startHash is the hash of the configuration in the line of the start.
 var startHash = regexp.MustCompile(`"msg":"listening",.*"hash":"([0-9a-f]{12})"`)
 
+// credential is that of operators, which operators configures.
+const (
+	credential = "an operator of the tests"
+	operators  = "admin: {credential: " + credential + "}\n"
+)
+
 // startMounted serves what is mounted.
 func startMounted(t *testing.T, m mounted, flags ...string) *process {
 	t.Helper()
@@ -97,7 +103,7 @@ func TestReloadOfTheBinary(t *testing.T) {
 	t.Parallel()
 
 	dev := startDev(t, t.TempDir())
-	base := dev.upstreams(t) + "auth:\n  issuers:\n    - issuer: https://dev.portico.invalid\n      audiences: [portico]\n" +
+	base := dev.upstreams(t) + operators + "auth:\n  issuers:\n    - issuer: https://dev.portico.invalid\n      audiences: [portico]\n" +
 		"      jwks_file: " + filepath.Join(dev.dataDir, "dev-issuer.jwks.json") + "\n"
 	files := mount(t, base)
 	gateway := startMounted(t, files)
@@ -150,7 +156,11 @@ func TestReloadOfTheBinary(t *testing.T) {
 	gateway.signal(t, syscall.SIGHUP)
 	eventually(t, "another refusal", func() bool { return gateway.lines(refusedLine, `"trigger":"SIGHUP"`) == 1 })
 
-	refused := call(t, http.MethodPost, gateway.admin+"/reload", "", "")
+	if res := call(t, http.MethodPost, gateway.admin+"/reload", "", ""); res.status != http.StatusUnauthorized {
+		t.Errorf("POST /reload without the credential: %d %s", res.status, res.body)
+	}
+
+	refused := call(t, http.MethodPost, gateway.admin+"/reload", credential, "")
 	if refused.status != http.StatusUnprocessableEntity || strings.Count(refused.body, "portico.yaml:") != 3 {
 		t.Errorf("POST /reload: %d %s", refused.status, refused.body)
 	}
@@ -174,7 +184,7 @@ func TestReloadOfTheBinary(t *testing.T) {
 		t.Error("there is Server-Timing after it was turned off")
 	}
 
-	accepted := want(t, "POST /reload", call(t, http.MethodPost, gateway.admin+"/reload", "", ""), http.StatusOK)
+	accepted := want(t, "POST /reload", call(t, http.MethodPost, gateway.admin+"/reload", credential, ""), http.StatusOK)
 	if !strings.Contains(accepted.body, `"hash":"`) {
 		t.Errorf("%s", accepted.body)
 	}

@@ -29,6 +29,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	m, registry := observed(), prometheus.NewRegistry()
 	watched(m)
 	m.Reloads(func() int { return 1 })
+	m.ObserveAdminAction("reload", "done")
 	m.WatchTracing(func() (exported, overflowed, refused int64) { return 12, 13, 14 })
 
 	if _, err := m.Export(registry); err != nil {

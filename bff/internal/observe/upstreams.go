@@ -19,7 +19,7 @@ func (m *Metrics) addUpstreams() {
 	u := &m.upstreams
 	u.address = desc("portico_upstream_address_state",
 		"1 for the state that the address is in, 0 for the others:"+
-			" ready, ejected, unresponsive, unhealthy, connecting, failing, idle.",
+			" ready, drained, ejected, unresponsive, unhealthy, connecting, failing, idle.",
 		labelUpstream, "address", "state")
 	u.calls = desc("portico_upstream_calls_in_flight", "Calls and streams that have not ended.", labelUpstream)
 	u.waiting = desc("portico_upstream_concurrency", "Calls that wait for a reply, which count against the concurrency limit.",
