@@ -25,7 +25,9 @@ type hub struct {
 	deps Deps
 	// latest is nil until the first snapshot, and while there are no readers.
 	latest atomic.Pointer[snapshot]
-	closed chan struct{}
+	// closed is closed at the end, when there is a last snapshot for those who are still there.
+	closed    chan struct{}
+	closeOnce sync.Once
 
 	mu      sync.Mutex
 	readers map[*reader]struct{}
@@ -99,11 +101,7 @@ func (r *reader) leave() {
 
 func (h *hub) close() {
 	h.mu.Lock()
-
-	if !h.over {
-		h.over = true
-		close(h.closed)
-	}
+	h.over = true
 
 	if h.stop != nil {
 		close(h.stop)
@@ -112,6 +110,15 @@ func (h *hub) close() {
 
 	h.mu.Unlock()
 	h.loop.Wait()
+	h.closeOnce.Do(func() { close(h.closed) })
+}
+
+// ending reports whether the hub is being closed.
+func (h *hub) ending() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	return h.over
 }
 
 // run makes snapshots until stop is closed.
@@ -126,6 +133,10 @@ func (h *hub) run(stop chan struct{}) {
 
 		select {
 		case <-stop:
+			if h.ending() {
+				h.latest.Store(m.make(time.Now()))
+			}
+
 			return
 		case <-tick.C:
 		}

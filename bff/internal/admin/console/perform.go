@@ -31,6 +31,12 @@ const maxBody = 16 << 10
 type noter = func(r *http.Request, attrs ...slog.Attr)
 
 func (a Actions) route(mux *http.ServeMux, guard func(action string, next http.Handler) http.Handler, note noter) {
+	for _, method := range []string{http.MethodPost, http.MethodPut} {
+		mux.HandleFunc(method+" "+Path+"actions/", func(w http.ResponseWriter, r *http.Request) {
+			problem.Write(w, r, problem.New(codes.NotFound, "there is no such action"), nil)
+		})
+	}
+
 	for name, handler := range map[string]http.Handler{
 		"breaker": perform(a.Breaker, note), "drain": perform(a.Drain, note), "log-level": perform(a.LogLevel, note),
 		"purge": perform(a.Purge, note), "reload": perform(a.Reload, note),

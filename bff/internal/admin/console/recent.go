@@ -21,9 +21,13 @@ type Recent struct {
 	next int
 }
 
-// Observe remembers a request if the gateway has refused it or if its status is 5xx. It does so of no other one, which costs two
-// comparisons. Of what the client sent there is only its request id.
+// Observe remembers a request if the gateway has refused it or if its status is 5xx. For one that succeeds it costs a comparison. Of
+// the client sent there is only its request id.
 func (f *Recent) Observe(method string, rec *reqinfo.Record, status int, took time.Duration) {
+	if status < http.StatusBadRequest {
+		return
+	}
+
 	refusal := rec.Refusal()
 	if refusal.Reason == "" && status < http.StatusInternalServerError {
 		return

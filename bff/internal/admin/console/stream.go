@@ -60,6 +60,7 @@ func (c *Console) serveEvents(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-c.hub.closed:
+			send(event("state", c.hub.latest.Load().state))
 			return
 		case <-reader.changed:
 		}

@@ -181,7 +181,15 @@ func TestStreamsEndWithTheGateway(t *testing.T) {
 		c := console.New(newSource().deps())
 		page := open(c)
 		page.begin(t)
-		c.Close()
+
+		start := time.Now()
+
+		time.AfterFunc(100*time.Millisecond, c.Close)
+
+		if last := page.state(t); !last.Time.Equal(start.Add(100 * time.Millisecond)) {
+			t.Errorf("the last state is of %s", last.Time.Sub(start))
+		}
+
 		<-page.ended
 		c.Close()
 

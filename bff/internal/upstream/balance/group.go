@@ -88,7 +88,7 @@ const (
 	Unhealthy = "unhealthy"
 	// Connecting: there is no connection yet, or not again.
 	Connecting = "connecting"
-	// Failing: no connection can be made.
+	// Failing: no connection can be made, since the last attempt that ended.
 	Failing = "failing"
 	// Idle: no connection was needed yet.
 	Idle = "idle"

@@ -72,10 +72,11 @@ func (m *member) state() string {
 		return Unhealthy
 	case m.unresponsive:
 		return Unresponsive
+	case state == connectivity.TransientFailure || m.unreachable:
+		// Also while another attempt is made.
+		return Failing
 	case state == connectivity.Connecting:
 		return Connecting
-	case state == connectivity.TransientFailure:
-		return Failing
 	default:
 		return Idle
 	}
