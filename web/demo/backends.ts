@@ -1,5 +1,5 @@
 import { local } from "./api.js";
-import { button, fill, h } from "./dom.js";
+import { button, fill, h } from "../page/dom.js";
 
 /** A server behind the gateway, or its mock. */
 interface Backend {

@@ -1,5 +1,5 @@
 import type { Api } from "./api.js";
-import { fill, h } from "./dom.js";
+import { fill, h } from "../page/dom.js";
 
 const requests = 40;
 

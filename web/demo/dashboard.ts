@@ -1,6 +1,6 @@
 import type { DashboardV1Dashboard, OrderV1Order, UserV1User } from "@portico/client/schema";
 import type { Exchange } from "./api.js";
-import { type Child, fill, h } from "./dom.js";
+import { type Child, fill, h } from "../page/dom.js";
 import { contents, day, money } from "./format.js";
 import { badge, card, facts, missing, noPage, profileFacts, rowButton, table } from "./parts.js";
 

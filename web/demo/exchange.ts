@@ -1,5 +1,5 @@
 import type { Exchange } from "./api.js";
-import { fill, h } from "./dom.js";
+import { fill, h } from "../page/dom.js";
 
 /** Shows a request and the headers of its response in a description list. */
 export function showExchange(element: HTMLElement, exchange: Exchange<unknown>): void {

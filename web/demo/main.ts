@@ -3,7 +3,7 @@ import { Api, type Caller, callers, type Exchange, local, reason } from "./api.j
 import { Backends } from "./backends.js";
 import { burst } from "./burst.js";
 import { showDashboard } from "./dashboard.js";
-import { byId, fill, h } from "./dom.js";
+import { byId, fill, h } from "../page/dom.js";
 import { indented, showExchange, summary } from "./exchange.js";
 import { showOrderPage } from "./orderpage.js";
 import { Orders } from "./orders.js";

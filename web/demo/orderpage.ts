@@ -1,6 +1,6 @@
 import type { NotificationV1Notification, OrderV1Order, OrderpageV1OrderPage, PaymentV1Payment } from "@portico/client/schema";
 import type { Exchange } from "./api.js";
-import { type Child, fill, h } from "./dom.js";
+import { type Child, fill, h } from "../page/dom.js";
 import { contents, day, label, money } from "./format.js";
 import { badge, card, facts, missing, noPage, profileFacts, table } from "./parts.js";
 

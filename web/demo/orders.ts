@@ -11,7 +11,7 @@ import { idempotencyKey } from "../client/retry.js";
 import { lines } from "../client/lines.js";
 import { type Api, reason } from "./api.js";
 import { badge } from "./parts.js";
-import { type Child, h } from "./dom.js";
+import { type Child, h } from "../page/dom.js";
 import { clock } from "./format.js";
 
 const wares: OrderV1CreateOrderRequest["items"] = [

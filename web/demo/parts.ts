@@ -1,6 +1,6 @@
 import type { PorticoV1PartialError, ProfileV1Profile } from "@portico/client/schema";
 import type { ProblemError } from "../client/problem.js";
-import { button, type Child, h } from "./dom.js";
+import { button, type Child, h } from "../page/dom.js";
 import { label } from "./format.js";
 
 /** A warning or an error, with an optional second sentence. */

@@ -1,5 +1,5 @@
 import type { Exchange } from "./api.js";
-import { type Child, fill, h } from "./dom.js";
+import { type Child, fill, h } from "../page/dom.js";
 import { timing } from "./timing.js";
 
 /**

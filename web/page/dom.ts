@@ -54,6 +54,20 @@ export function byId<Type extends HTMLElement = HTMLElement>(id: string): Type {
   return element as Type;
 }
 
+/** Sets the text of an element, unless it has it already: a selection in it stays, and nothing is drawn. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
+
+/** Sets an attribute of an element, unless it has it already. */
+export function setAttribute(element: Element, name: string, value: string): void {
+  if (element.getAttribute(name) !== value) {
+    element.setAttribute(name, value);
+  }
+}
+
 /** Replaces the children of an element. The focus stays on the same id, for people who use the keyboard. */
 export function fill(element: HTMLElement, ...children: Child[]): void {
   const focused = element.contains(document.activeElement) ? document.activeElement?.id : undefined;
