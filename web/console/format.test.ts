@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { count, duration, latency, percent, plural, rate, share } from "./format.js";
+import { count, duration, latency, percent, plural, rate } from "./format.js";
 
 test("rates keep three digits, and little is not nothing", () => {
   for (const [value, want] of [
@@ -28,8 +28,6 @@ test("neither nothing nor all is shown for what is not that", () => {
   ] as const) {
     assert.equal(percent(part), want);
   }
-  assert.equal(share(1, 4), "25 %");
-  assert.equal(share(0, 0), "–");
 });
 
 test("latencies change their unit where they would have four digits", () => {

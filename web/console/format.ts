@@ -36,11 +36,6 @@ export function percent(part: number): string {
   return value < 9.95 || value > 99 ? `${value.toFixed(1)} %` : `${value.toFixed(0)} %`;
 }
 
-/** A part of a whole, in percent; none if the whole is nothing. */
-export function share(part: number, of: number): string {
-  return of > 0 ? percent(part / of) : none;
-}
-
 /** A latency in milliseconds. */
 export function latency(milliseconds: number | undefined): string {
   if (milliseconds === undefined) {

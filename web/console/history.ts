@@ -17,6 +17,11 @@ export class History {
       this.#values.shift();
     }
   }
+
+  /** Forgets all. */
+  clear(): void {
+    this.#values.length = 0;
+  }
 }
 
 /** Histories by name. Those of names that are gone are dropped. */

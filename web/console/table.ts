@@ -1,6 +1,9 @@
 import { h, setText } from "../page/dom.js";
 import { type Order, sorted } from "./order.js";
 
+/** Rows change places only at every so many updates, so that one can read them. */
+const turns = 5;
+
 /** Shows a row in a cell. */
 export type Update<Row> = (row: Row) => void;
 
@@ -20,6 +23,20 @@ export function text<Row>(of: (row: Row) => string): (cell: HTMLElement) => Upda
   return (cell) => (row) => setText(cell, of(row));
 }
 
+/** What a table shows. */
+export interface Options<Row> {
+  /** What the table is called for screen readers. */
+  name: string;
+  /** The first one names its row. */
+  columns: Column<Row>[];
+  /** Returns what identifies a row; no two have the same. */
+  key: (row: Row) => string;
+  /** How the rows are sorted at first. Without it they stay in the order that they are given in. */
+  order?: Order;
+  /** What is shown instead of no rows. */
+  empty: string;
+}
+
 interface Shown<Row> {
   element: HTMLElement;
   updates: Update<Row>[];
@@ -36,21 +53,25 @@ export class Table<Row> {
   readonly #key: (row: Row) => string;
   readonly #headings = new Map<string, HTMLElement>();
   readonly #shown = new Map<string, Shown<Row>>();
+  readonly #table: HTMLElement;
+  readonly #empty: HTMLElement;
   #rows: readonly Row[] = [];
+  #turn = 0;
   #order: Order | undefined;
 
-  /** The first column names its row. The key is that of a row; no two rows have the same. */
-  constructor(name: string, columns: Column<Row>[], key: (row: Row) => string, order?: Order) {
+  constructor({ name, columns, key, order, empty }: Options<Row>) {
     this.#columns = columns;
     this.#key = key;
     this.#order = order;
     this.#body = h("tbody", { attributes: { role: "rowgroup" } });
-    this.element = h(
+    this.#table = h(
       "table",
       { attributes: { role: "table", "aria-label": name } },
       h("thead", { attributes: { role: "rowgroup" } }, h("tr", { attributes: { role: "row" } }, ...columns.map((c) => this.#heading(c)))),
       this.#body,
     );
+    this.#empty = h("p", { class: "quiet empty" }, empty);
+    this.element = h("div", { class: "card table" }, this.#table, this.#empty);
     this.#mark();
   }
 
@@ -65,13 +86,13 @@ export class Table<Row> {
       }
     }
     const wanted = sorted(rows, this.#order, (row, name) => this.#columns.find((c) => c.name === name)?.by?.(row));
-    const elements = wanted.map((row) => this.#row(row));
-    // Rows do not move away from under somebody who is in them.
-    if (!this.#inUse()) {
-      place(this.#body, elements);
-    }
+    const move = this.#turn++ % turns === 0 && !this.#inUse();
+    place(this.#body, wanted.map((row) => this.#row(row)), move);
+    this.#table.hidden = rows.length === 0;
+    this.#empty.hidden = rows.length > 0;
   }
 
+  /** Reports whether somebody is in the rows: then none moves away from under them. */
   #inUse(): boolean {
     return this.#body.contains(document.activeElement) || this.#body.matches(":hover");
   }
@@ -82,7 +103,6 @@ export class Table<Row> {
     if (!shown) {
       shown = this.#create();
       this.#shown.set(key, shown);
-      this.#body.append(shown.element);
     }
     for (const update of shown.updates) {
       update(row);
@@ -121,6 +141,7 @@ export class Table<Row> {
     const down = this.#order?.column === name ? !this.#order.down : kind === "number";
     this.#order = { column: name, down };
     this.#mark();
+    this.#turn = 0;
     this.update(this.#rows);
   }
 
@@ -135,14 +156,14 @@ export class Table<Row> {
   }
 }
 
-/** Brings the children of an element into an order. Those that are right are not touched. */
-function place(parent: HTMLElement, children: HTMLElement[]): void {
-  let at = parent.firstElementChild;
+/** Brings the children of a parent into an order, and touches none that is right. Unless old ones may move, it only adds those that are new. */
+function place(parent: HTMLElement, children: HTMLElement[], move: boolean): void {
+  let before: Element | null = null;
   for (const child of children) {
-    if (child === at) {
-      at = at.nextElementSibling;
-    } else {
-      parent.insertBefore(child, at);
+    const next: Element | null = before ? before.nextElementSibling : parent.firstElementChild;
+    if (child !== next && (move || child.parentElement !== parent)) {
+      parent.insertBefore(child, next);
     }
+    before = child;
   }
 }
