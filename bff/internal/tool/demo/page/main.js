@@ -181,7 +181,7 @@ function reason(error) {
   return error instanceof TypeError ? "the gateway does not answer: is it still running?" : String(error);
 }
 
-// web/demo/dom.ts
+// web/page/dom.ts
 function h(name, properties = {}, ...children) {
   const element = document.createElement(name);
   if (properties.id) {
