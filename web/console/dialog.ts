@@ -30,7 +30,7 @@ export class ActionDialog {
       ...action.fields.map((field) => this.#field(field)),
       effect,
       h("p", { class: "quiet" }, `Gateway: ${this.#instance()}. The action is logged.`),
-      h("label", { id: "action-credential" }, "Admin credential", h("input", { attributes: { type: "password", name: "credential", autocomplete: "off" } })),
+      h("label", { id: "action-credential" }, "Admin credential", h("input", { attributes: secret })),
       h("div", { id: "action-result", attributes: { role: "alert" } }),
       h("div", { class: "buttons" }, button("Cancel", { id: "action-close", click: () => this.element.close() }), submit),
     );
@@ -126,6 +126,9 @@ export class ActionDialog {
     this.element.querySelector<HTMLElement>("#action-credential:not([hidden]) input")?.focus();
   }
 }
+
+/** The attributes of the field of the credential, which is sent in a header. */
+const secret = { type: "password", name: "credential", autocomplete: "off", pattern: "[ -~]+", title: "letters, digits and signs of ASCII" };
 
 /** The response to an action that was done. */
 interface Result {

@@ -417,7 +417,7 @@ var ActionDialog = class {
       ...action.fields.map((field) => this.#field(field)),
       effect,
       h("p", { class: "quiet" }, `Gateway: ${this.#instance()}. The action is logged.`),
-      h("label", { id: "action-credential" }, "Admin credential", h("input", { attributes: { type: "password", name: "credential", autocomplete: "off" } })),
+      h("label", { id: "action-credential" }, "Admin credential", h("input", { attributes: secret })),
       h("div", { id: "action-result", attributes: { role: "alert" } }),
       h("div", { class: "buttons" }, button("Cancel", { id: "action-close", click: () => this.element.close() }), submit)
     );
@@ -507,6 +507,7 @@ var ActionDialog = class {
     this.element.querySelector("#action-credential:not([hidden]) input")?.focus();
   }
 };
+var secret = { type: "password", name: "credential", autocomplete: "off", pattern: "[ -~]+", title: "letters, digits and signs of ASCII" };
 async function post(name, body, credential2) {
   const response = await fetch(`actions/${name}`, {
     method: "POST",
