@@ -26,7 +26,7 @@ type watching struct {
 	text strings.Builder
 }
 
-func openConsole(t *testing.T, p *process) *watching {
+func watchConsole(t *testing.T, p *process) *watching {
 	t.Helper()
 
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -131,7 +131,7 @@ func TestConsole(t *testing.T) {
 
 	dev, gateways, token := consoles(t)
 	gateway := gateways[0]
-	page := openConsole(t, gateway)
+	page := watchConsole(t, gateway)
 
 	if len(page.about.Services) == 0 || page.about.ActionsRefused != "" || len(page.about.Actions) != 5 || page.about.Configuration.LastReload != nil {
 		t.Errorf("about: %+v", page.about)
