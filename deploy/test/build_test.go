@@ -46,16 +46,16 @@ type objects []metav1.Object
 // kinds are the types of what the overlays have, by apiVersion and kind.
 func kinds() map[string]reflect.Type {
 	return map[string]reflect.Type{
-		"v1 ConfigMap":                           reflect.TypeFor[corev1.ConfigMap](),
-		"v1 Namespace":                           reflect.TypeFor[corev1.Namespace](),
-		"v1 Service":                             reflect.TypeFor[corev1.Service](),
-		"v1 ServiceAccount":                      reflect.TypeFor[corev1.ServiceAccount](),
-		"apps/v1 Deployment":                     reflect.TypeFor[appsv1.Deployment](),
-		"apps/v1 StatefulSet":                    reflect.TypeFor[appsv1.StatefulSet](),
-		"autoscaling/v2 HorizontalPodAutoscaler": reflect.TypeFor[autoscalingv2.HorizontalPodAutoscaler](),
-		"networking.k8s.io/v1 NetworkPolicy":     reflect.TypeFor[networkingv1.NetworkPolicy](),
-		"policy/v1 PodDisruptionBudget":          reflect.TypeFor[policyv1.PodDisruptionBudget](),
-		"monitoring.coreos.com/v1 PodMonitor":    reflect.TypeFor[monitoringv1.PodMonitor](),
+		"v1 ConfigMap":                            reflect.TypeFor[corev1.ConfigMap](),
+		"v1 Namespace":                            reflect.TypeFor[corev1.Namespace](),
+		"v1 Service":                              reflect.TypeFor[corev1.Service](),
+		"v1 ServiceAccount":                       reflect.TypeFor[corev1.ServiceAccount](),
+		"apps/v1 Deployment":                      reflect.TypeFor[appsv1.Deployment](),
+		"apps/v1 StatefulSet":                     reflect.TypeFor[appsv1.StatefulSet](),
+		"autoscaling/v2 HorizontalPodAutoscaler":  reflect.TypeFor[autoscalingv2.HorizontalPodAutoscaler](),
+		"networking.k8s.io/v1 NetworkPolicy":      reflect.TypeFor[networkingv1.NetworkPolicy](),
+		"policy/v1 PodDisruptionBudget":           reflect.TypeFor[policyv1.PodDisruptionBudget](),
+		"monitoring.coreos.com/v1 PodMonitor":     reflect.TypeFor[monitoringv1.PodMonitor](),
 		"monitoring.coreos.com/v1 PrometheusRule": reflect.TypeFor[monitoringv1.PrometheusRule](),
 	}
 }

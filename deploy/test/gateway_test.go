@@ -9,7 +9,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // afterDrain is how long a gateway may take for the rest of its stop: operators, backends, the log.
@@ -97,7 +96,9 @@ func (f *faults) probes(c corev1.Container, s settings) {
 		probe *corev1.Probe
 		path  string
 	}{
-		"startupProbe": {c.StartupProbe, "/readyz"}, "readinessProbe": {c.ReadinessProbe, "/readyz"}, "livenessProbe": {c.LivenessProbe, "/livez"},
+		"startupProbe":   {c.StartupProbe, "/readyz"},
+		"readinessProbe": {c.ReadinessProbe, "/readyz"},
+		"livenessProbe":  {c.LivenessProbe, "/livez"},
 	} {
 		if p.probe == nil || p.probe.HTTPGet == nil {
 			f.addf("%s is missing", name)
@@ -134,6 +135,6 @@ func (f *faults) redis(all objects) {
 	limit, _, _ = strings.Cut(limit, "mb\n")
 
 	mebibytes, err := strconv.ParseInt(limit, 10, 64)
-	f.holds(err == nil && resource.NewQuantity(2*mebibytes<<20, resource.BinarySI).Cmp(*set.Spec.Template.Spec.Containers[0].Resources.Limits.Memory()) <= 0,
-		"maxmemory of Redis must be at most half of its memory")
+	memory := set.Spec.Template.Spec.Containers[0].Resources.Limits.Memory()
+	f.holds(err == nil && 2*mebibytes<<20 <= memory.Value(), "maxmemory of Redis must be at most half of its memory")
 }

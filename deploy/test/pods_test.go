@@ -41,7 +41,8 @@ func workloads(all objects) []workload {
 func (f *faults) pods(all objects) {
 	for _, w := range workloads(all) {
 		pod := w.pod.Spec
-		f.holds(pod.AutomountServiceAccountToken != nil && !*pod.AutomountServiceAccountToken, "%s: automountServiceAccountToken must be false", w)
+		f.holds(pod.AutomountServiceAccountToken != nil && !*pod.AutomountServiceAccountToken,
+			"%s: automountServiceAccountToken must be false", w)
 
 		s := pod.SecurityContext
 		if s == nil {

@@ -43,7 +43,8 @@ func layOut(t *testing.T, all objects, pod corev1.PodSpec, c corev1.Container) (
 				return "", err
 			}
 
-			if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, " "+mount.MountPath+"/", " "+root+mount.MountPath+"/")), 0o600); err != nil {
+			text = strings.ReplaceAll(text, " "+mount.MountPath+"/", " "+root+mount.MountPath+"/")
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				return "", err
 			}
 		}
