@@ -27,14 +27,20 @@ var overlays = []string{"demo", "production"}
 func build(t *testing.T, overlay string) string {
 	t.Helper()
 
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "../kubernetes/overlays/"+overlay)
+	return buildFolder(t, "../kubernetes/overlays/"+overlay)
+}
+
+func buildFolder(t *testing.T, folder string) string {
+	t.Helper()
+
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
-		t.Fatalf("%s: %v", overlay, err)
+		t.Fatalf("%s: %v", folder, err)
 	}
 
 	text, err := built.AsYaml()
 	if err != nil {
-		t.Fatalf("%s: %v", overlay, err)
+		t.Fatalf("%s: %v", folder, err)
 	}
 
 	return string(text)
