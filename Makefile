@@ -21,6 +21,9 @@ E2E := bff/e2e
 # Other people's APIs, a module of its own that serves them. Nothing of theirs is here: it is generated from Go modules.
 APIS := bff/internal/testkit/foreign/apis
 
+# The test of deploy/kubernetes, a module of its own with the types of Kubernetes.
+MANIFESTS := deploy/test
+
 # The JSON Schema of the configuration file, and the page about its settings.
 SCHEMA := bff/config/schema.json
 SETTINGS := docs/configuration.md
@@ -86,7 +89,7 @@ test: export GORACE := atexit_sleep_ms=10
 
 # `make lint` vets all but what has the tag. NO_BROWSER=1 leaves out what `make browser` runs, and needs no browser.
 .PHONY: test
-test: need-race need-curl need-jq need-redis $(if $(NO_BROWSER),,need-chromium) need-servers need-web ## Run all tests, with the race detector.
+test: need-race need-curl need-jq need-redis $(if $(NO_BROWSER),,need-chromium) need-servers need-web need-promtool ## Run all tests, with the race detector.
 	go test -vet=off -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)|$(CODECS)')
 	go test -vet=off -timeout 10m $$(go list ./... | grep -xE '$(CODECS)')
 	go test -vet=off -race -timeout 15m -p 1 -parallel 4 $$(go list ./... | grep -xE '$(LOADED)')
@@ -94,6 +97,7 @@ test: need-race need-curl need-jq need-redis $(if $(NO_BROWSER),,need-chromium) 
 	go -C $(E2E) test -vet=off -race -timeout 15m -p 1 -parallel 4 $(if $(NO_BROWSER),-skip '$(BROWSER)') $(RACED)
 	go -C $(E2E) test -race -timeout 5m -tags xds ./xds
 	go -C bench test -timeout 5m ./...
+	go -C $(MANIFESTS) test -timeout 5m ./...
 	go -C $(LIBRARY) test -timeout 5m ./...
 	go -C $(APIS) run ./generate
 	go -C $(APIS) test -timeout 5m ./...
@@ -131,6 +135,11 @@ need-jq:
 .PHONY: need-redis
 need-redis:
 	@.ci/need redis-server redis-server
+
+# Of the alerts.
+.PHONY: need-promtool
+need-promtool:
+	@.ci/need promtool prometheus
 
 # The gRPC servers and proxies that bff/internal/testkit/servers runs.
 .PHONY: need-servers
@@ -248,7 +257,7 @@ lint-proto: deps need-web bin/portico ## Lint the protos and the description tha
 # golangci-lint has the analyzers of go vet, and is for the main module and that of the end-to-end tests.
 .PHONY: lint
 lint: lint-proto ## Lint protos, Go, TypeScript and the description of the API.
-	for module in . $(E2E) bench $(LIBRARY); do go -C "$$module" mod tidy -diff; done
+	for module in . $(E2E) bench $(MANIFESTS) $(LIBRARY); do go -C "$$module" mod tidy -diff; done
 	$(BUF) format --diff --exit-code $(FOREIGN)/proto
 	go -C bench vet ./...
 	go -C $(LIBRARY) vet ./...
@@ -282,6 +291,7 @@ tidy: ## Tidy go.mod of the modules whose code is committed.
 	go mod tidy
 	go -C $(E2E) mod tidy
 	go -C bench mod tidy
+	go -C $(MANIFESTS) mod tidy
 	go -C $(LIBRARY) mod tidy
 
 .PHONY: update-tools

@@ -258,7 +258,7 @@ func TestNamesThatAreWrong(t *testing.T) {
 	s := shown(t)
 
 	for expression, want := range map[string]string{
-		`sum(`:                    "unexpected",
+		`sum(`:                    "unclosed",
 		`portico_http_request`:    "no gateway shows portico_http_request",
 		`job:portico:nothing`:     "no gateway shows",
 		`up{code="200"}`:          "up has no label code",
