@@ -55,7 +55,7 @@ func (f *faults) gateway(t *testing.T, all objects) {
 // rollout adds what loses requests when pods are replaced.
 func (f *faults) rollout(d *appsv1.Deployment, s settings) {
 	r := d.Spec.Strategy.RollingUpdate
-	f.holds(r != nil && r.MaxUnavailable.IntValue() == 0 && r.MaxUnavailable.String() == "0" && r.MaxSurge.String() != "0",
+	f.holdsf(r != nil && r.MaxUnavailable.IntValue() == 0 && r.MaxUnavailable.String() == "0" && r.MaxSurge.String() != "0",
 		"Deployment: the strategy must be maxUnavailable 0, and some maxSurge")
 
 	least := time.Duration(s.Server.DrainDelay+s.Server.DrainTimeout) + afterDrain
@@ -64,8 +64,8 @@ func (f *faults) rollout(d *appsv1.Deployment, s settings) {
 	}
 
 	grace := d.Spec.Template.Spec.TerminationGracePeriodSeconds
-	f.holds(grace != nil && time.Duration(*grace)*time.Second >= least, "terminationGracePeriodSeconds must be at least %s", least)
-	f.holds(time.Duration(s.Server.DrainDelay) >= leastDelay, "drain_delay must be at least %s", leastDelay)
+	f.holdsf(grace != nil && time.Duration(*grace)*time.Second >= least, "terminationGracePeriodSeconds must be at least %s", least)
+	f.holdsf(time.Duration(s.Server.DrainDelay) >= leastDelay, "drain_delay must be at least %s", leastDelay)
 }
 
 // ports adds listeners that are not where the container says.
@@ -74,8 +74,8 @@ func (f *faults) ports(c corev1.Container, s settings) {
 		"server": {"http", s.Server.Address}, "admin": {"admin", s.Admin.Address}, "health": {"health", s.Health.Address},
 	} {
 		host, number, _ := net.SplitHostPort(listener.address)
-		f.holds(host == "", "%s.address must be on all interfaces, which is where kubelets and other pods connect", name)
-		f.holds(number == strconv.Itoa(int(portNamed(c, listener.port))), "%s.address is %s, and the port %s of the container %d", name,
+		f.holdsf(host == "", "%s.address must be on all interfaces, which is where kubelets and other pods connect", name)
+		f.holdsf(number == strconv.Itoa(int(portNamed(c, listener.port))), "%s.address is %s, and the port %s of the container %d", name,
 			listener.address, listener.port, portNamed(c, listener.port))
 	}
 }
@@ -106,13 +106,13 @@ func (f *faults) probes(c corev1.Container, s settings) {
 		}
 
 		number, err := port(c, p.probe.HTTPGet.Port)
-		f.holds(err == nil && strings.HasSuffix(s.Health.Address, ":"+strconv.Itoa(int(number))) && p.probe.HTTPGet.Path == p.path,
+		f.holdsf(err == nil && strings.HasSuffix(s.Health.Address, ":"+strconv.Itoa(int(number))) && p.probe.HTTPGet.Path == p.path,
 			"%s must get %s of the health listener", name, p.path)
 	}
 
 	if p := c.StartupProbe; p != nil {
 		patience := time.Duration(p.PeriodSeconds*p.FailureThreshold) * time.Second
-		f.holds(patience >= time.Duration(s.Auth.KeysGrace)+afterDrain, "startupProbe: %s is too short for auth.keys_grace", patience)
+		f.holdsf(patience >= time.Duration(s.Auth.KeysGrace)+afterDrain, "startupProbe: %s is too short for auth.keys_grace", patience)
 	}
 }
 
@@ -129,12 +129,12 @@ func (f *faults) redis(all objects) {
 		return
 	}
 
-	f.holds(strings.Contains(text, "\nmaxmemory-policy noeviction\n"), "Redis must have noeviction")
+	f.holdsf(strings.Contains(text, "\nmaxmemory-policy noeviction\n"), "Redis must have noeviction")
 
 	_, limit, _ := strings.Cut(text, "\nmaxmemory ")
 	limit, _, _ = strings.Cut(limit, "mb\n")
 
 	mebibytes, err := strconv.ParseInt(limit, 10, 64)
 	memory := set.Spec.Template.Spec.Containers[0].Resources.Limits.Memory()
-	f.holds(err == nil && 2*mebibytes<<20 <= memory.Value(), "maxmemory of Redis must be at most half of its memory")
+	f.holdsf(err == nil && 2*mebibytes<<20 <= memory.Value(), "maxmemory of Redis must be at most half of its memory")
 }

@@ -11,8 +11,8 @@ type faults []string
 
 func (f *faults) addf(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
 
-// holds adds a fault, which says what should be, unless it is so.
-func (f *faults) holds(ok bool, format string, args ...any) {
+// holdsf adds a fault, which says what should be, unless it is so.
+func (f *faults) holdsf(ok bool, format string, args ...any) {
 	if !ok {
 		f.addf(format, args...)
 	}
@@ -58,10 +58,10 @@ func mistakes() map[string]mistake {
 	return map[string]mistake{
 		"grace":            {"terminationGracePeriodSeconds: 50", "terminationGracePeriodSeconds: 49", "must be at least 50s"},
 		"longer_drain":     {"drain_timeout: 30s", "drain_timeout: 40s", "must be at least 1m0s"},
-		"traced":           {"redis:\n      addr", "tracing: {endpoint: \"http://c:4317\"}\n    redis:\n      addr", "must be at least 1m0s"},
+		"traced":           {"redis:\n      addr", "tracing: {endpoint: \"http://c:1\"}\n    redis:\n      addr", "must be at least 1m0s"},
 		"short_delay":      {"drain_delay: 10s", "drain_delay: 1s", "drain_delay"},
 		"pod_gap":          {"maxUnavailable: 0", "maxUnavailable: 1", "maxUnavailable 0"},
-		"no_probe":         {"path: /readyz\n            port: health\n          periodSeconds: 2", "path: /livez\n            port: health", "readinessProbe"},
+		"no_probe":         {"path: /readyz\n            port: health\n          periodSeconds: 2", "port: health", "readinessProbe"},
 		"probe_of_admin":   {"path: /livez\n            port: health", "path: /livez\n            port: admin", "livenessProbe"},
 		"probe_of_nothing": {"path: /livez\n            port: health", "path: /livez\n            port: healthy", "livenessProbe"},
 		"health_moved":     {`address: ":8082"`, `address: ":8083"`, "health"},

@@ -26,13 +26,13 @@ func policies(all objects, direction networkingv1.PolicyType) []*networkingv1.Ne
 // network adds listeners that too many or too few reach, and what the gateway itself does not reach.
 func (f *faults) network(all objects, s settings) {
 	ingress := policies(all, networkingv1.PolicyTypeIngress)
-	f.holds(len(ingress) > 0, "no NetworkPolicy keeps clients from the admin listener")
+	f.holdsf(len(ingress) > 0, "no NetworkPolicy keeps clients from the admin listener")
 
 	reached := map[string]bool{}
 
 	for _, policy := range ingress {
 		for _, rule := range policy.Spec.Ingress {
-			f.holds(!allows(rule.Ports, number(s.Admin.Address), corev1.ProtocolTCP) || limited(rule.From),
+			f.holdsf(!allows(rule.Ports, number(s.Admin.Address), corev1.ProtocolTCP) || limited(rule.From),
 				"NetworkPolicy %s: the admin listener must be reached by pods of Prometheus alone", policy.Name)
 
 			for _, address := range []string{s.Server.Address, s.Health.Address} {
@@ -41,8 +41,8 @@ func (f *faults) network(all objects, s settings) {
 		}
 	}
 
-	f.holds(reached[s.Server.Address], "no NetworkPolicy lets clients in")
-	f.holds(reached[s.Health.Address], "no NetworkPolicy lets probes in")
+	f.holdsf(reached[s.Server.Address], "no NetworkPolicy lets clients in")
+	f.holdsf(reached[s.Health.Address], "no NetworkPolicy lets probes in")
 
 	f.egress(all, "DNS", 53, corev1.ProtocolUDP)
 	f.egress(all, "DNS", 53, corev1.ProtocolTCP)
@@ -113,6 +113,6 @@ func (f *faults) backend(all objects, name, path string) {
 		return // It is somebody else's.
 	}
 
-	f.holds(service.Spec.ClusterIP == corev1.ClusterIPNone, "Service backends/%s must be headless", name)
-	f.holds(path == "/"+name+".backends:"+strconv.Itoa(int(service.Spec.Ports[0].Port)), "upstreams.%s is not the Service", name)
+	f.holdsf(service.Spec.ClusterIP == corev1.ClusterIPNone, "Service backends/%s must be headless", name)
+	f.holdsf(path == "/"+name+".backends:"+strconv.Itoa(int(service.Spec.Ports[0].Port)), "upstreams.%s is not the Service", name)
 }

@@ -22,7 +22,7 @@ const (
 )
 
 // rulesHeader is that of the object whose spec is the file of rules: kustomize cannot put a file there.
-const rulesHeader = `# Made of deploy/prometheus/alerts.yaml by go -C deploy/test test -run TestRulesOfOperator -update. DO NOT EDIT.
+const rulesHeader = `# Made of deploy/prometheus/alerts.yaml by: go -C deploy/test test -run RulesOfOperator -update. DO NOT EDIT.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:
@@ -83,7 +83,8 @@ func TestOperator(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	kustomization := "resources: [" + from + "/overlays/production]\ncomponents: [" + from + "/components/prometheus-operator]\nnamespace: portico\n"
+	kustomization := "namespace: portico\nresources: [" + from + "/overlays/production]\ncomponents: [" + from +
+		"/components/prometheus-operator]\n"
 	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(kustomization), 0o600); err != nil {
 		t.Fatal(err)
 	}

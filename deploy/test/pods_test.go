@@ -41,7 +41,7 @@ func workloads(all objects) []workload {
 func (f *faults) pods(all objects) {
 	for _, w := range workloads(all) {
 		pod := w.pod.Spec
-		f.holds(pod.AutomountServiceAccountToken != nil && !*pod.AutomountServiceAccountToken,
+		f.holdsf(pod.AutomountServiceAccountToken != nil && !*pod.AutomountServiceAccountToken,
 			"%s: automountServiceAccountToken must be false", w)
 
 		s := pod.SecurityContext
@@ -50,10 +50,10 @@ func (f *faults) pods(all objects) {
 			continue
 		}
 
-		f.holds(s.RunAsNonRoot != nil && *s.RunAsNonRoot, "%s: runAsNonRoot must be true", w)
+		f.holdsf(s.RunAsNonRoot != nil && *s.RunAsNonRoot, "%s: runAsNonRoot must be true", w)
 		// A name in the image cannot be verified to be another user than root.
-		f.holds(s.RunAsUser != nil && *s.RunAsUser > 0, "%s: runAsUser must be a number above 0", w)
-		f.holds(s.SeccompProfile != nil && s.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault,
+		f.holdsf(s.RunAsUser != nil && *s.RunAsUser > 0, "%s: runAsUser must be a number above 0", w)
+		f.holdsf(s.SeccompProfile != nil && s.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault,
 			"%s: seccompProfile must be RuntimeDefault", w)
 
 		for _, container := range slices.Concat(pod.InitContainers, pod.Containers) {
@@ -66,13 +66,14 @@ func (f *faults) pods(all objects) {
 var pinned = regexp.MustCompile(`:[^:/@]+$|@sha256:[0-9a-f]{64}$`)
 
 func (f *faults) container(w workload, c corev1.Container) {
-	f.holds(pinned.MatchString(c.Image) && !strings.HasSuffix(c.Image, ":latest"), "%s: the image %s has no tag of a version", w, c.Image)
-	f.holds(c.Resources.Limits.Memory().Sign() > 0, "%s: %s has no limit of memory", w, c.Name)
-	f.holds(c.Resources.Requests.Cpu().Sign() > 0, "%s: %s requests no CPU", w, c.Name)
-	f.holds(c.ReadinessProbe != nil, "%s: %s has no readinessProbe", w, c.Name)
+	f.holdsf(pinned.MatchString(c.Image) && !strings.HasSuffix(c.Image, ":latest"),
+		"%s: the image %s has no tag of a version", w, c.Image)
+	f.holdsf(c.Resources.Limits.Memory().Sign() > 0, "%s: %s has no limit of memory", w, c.Name)
+	f.holdsf(c.Resources.Requests.Cpu().Sign() > 0, "%s: %s requests no CPU", w, c.Name)
+	f.holdsf(c.ReadinessProbe != nil, "%s: %s has no readinessProbe", w, c.Name)
 
 	for _, mount := range c.VolumeMounts {
-		f.holds(mount.SubPath == "", "%s: what is mounted by subPath does not change: %s", w, mount.MountPath)
+		f.holdsf(mount.SubPath == "", "%s: what is mounted by subPath does not change: %s", w, mount.MountPath)
 	}
 
 	s := c.SecurityContext
@@ -81,9 +82,9 @@ func (f *faults) container(w workload, c corev1.Container) {
 		return
 	}
 
-	f.holds(s.ReadOnlyRootFilesystem != nil && *s.ReadOnlyRootFilesystem, "%s: readOnlyRootFilesystem must be true", w)
-	f.holds(s.AllowPrivilegeEscalation != nil && !*s.AllowPrivilegeEscalation, "%s: allowPrivilegeEscalation must be false", w)
-	f.holds(s.Capabilities != nil && slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) && len(s.Capabilities.Add) == 0,
+	f.holdsf(s.ReadOnlyRootFilesystem != nil && *s.ReadOnlyRootFilesystem, "%s: readOnlyRootFilesystem must be true", w)
+	f.holdsf(s.AllowPrivilegeEscalation != nil && !*s.AllowPrivilegeEscalation, "%s: allowPrivilegeEscalation must be false", w)
+	f.holdsf(s.Capabilities != nil && slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) && len(s.Capabilities.Add) == 0,
 		"%s: capabilities must drop ALL", w)
 }
 

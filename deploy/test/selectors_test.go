@@ -40,12 +40,12 @@ func (f *faults) selectors(all objects) {
 
 	for _, set := range find[*appsv1.StatefulSet](all, "") {
 		_, ok := named[*corev1.Service](all, set.Namespace, set.Spec.ServiceName)
-		f.holds(ok, "StatefulSet %s: there is no Service %s", set.Name, set.Spec.ServiceName)
+		f.holdsf(ok, "StatefulSet %s: there is no Service %s", set.Name, set.Spec.ServiceName)
 	}
 }
 
 func (f *faults) selects(all objects, what, namespace string, selector *metav1.LabelSelector) {
-	f.holds(selector != nil && len(selected(all, namespace, selector)) > 0, "%s selects no pods", what)
+	f.holdsf(selector != nil && len(selected(all, namespace, selector)) > 0, "%s selects no pods", what)
 }
 
 func (f *faults) service(all objects, s *corev1.Service) {
@@ -57,9 +57,9 @@ func (f *faults) service(all objects, s *corev1.Service) {
 
 	for _, p := range s.Spec.Ports {
 		number, err := port(pods[0].pod.Spec.Containers[0], p.TargetPort)
-		f.holds(err == nil, "Service %s/%s: targetPort: %v", s.Namespace, s.Name, err)
+		f.holdsf(err == nil, "Service %s/%s: targetPort: %v", s.Namespace, s.Name, err)
 		// A headless Service maps no ports: clients connect to pods.
-		f.holds(s.Spec.ClusterIP != corev1.ClusterIPNone || p.Port == number, "headless Service %s/%s: port %d is %d in the pods",
+		f.holdsf(s.Spec.ClusterIP != corev1.ClusterIPNone || p.Port == number, "headless Service %s/%s: port %d is %d in the pods",
 			s.Namespace, s.Name, p.Port, number)
 	}
 }
@@ -68,10 +68,10 @@ func (f *faults) service(all objects, s *corev1.Service) {
 func (f *faults) availability(all objects) {
 	for _, scaler := range find[*autoscalingv2.HorizontalPodAutoscaler](all, "") {
 		target, ok := named[*appsv1.Deployment](all, scaler.Namespace, scaler.Spec.ScaleTargetRef.Name)
-		f.holds(ok, "HorizontalPodAutoscaler %s scales nothing", scaler.Name)
-		f.holds(!ok || target.Spec.Replicas == nil, "HorizontalPodAutoscaler %s: whenever the Deployment is applied its replicas would count",
-			scaler.Name)
-		f.holds(scaler.Spec.MinReplicas != nil && *scaler.Spec.MinReplicas < scaler.Spec.MaxReplicas,
+		f.holdsf(ok, "HorizontalPodAutoscaler %s scales nothing", scaler.Name)
+		f.holdsf(!ok || target.Spec.Replicas == nil,
+			"HorizontalPodAutoscaler %s: whenever the Deployment is applied its replicas would count", scaler.Name)
+		f.holdsf(scaler.Spec.MinReplicas != nil && *scaler.Spec.MinReplicas < scaler.Spec.MaxReplicas,
 			"HorizontalPodAutoscaler %s: minReplicas must be less than maxReplicas", scaler.Name)
 	}
 
@@ -107,5 +107,6 @@ func (f *faults) budget(w workload, spec policyv1.PodDisruptionBudgetSpec, repli
 		evicted = replicas - available
 	}
 
-	f.holds(evicted > 0 && evicted < replicas, "PodDisruptionBudget of %s: %d of %d pods may be evicted at a time", w, evicted, replicas)
+	f.holdsf(evicted > 0 && evicted < replicas,
+		"PodDisruptionBudget of %s: %d of %d pods may be evicted at a time", w, evicted, replicas)
 }

@@ -2,6 +2,7 @@ package deploytest
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,8 +20,8 @@ func made() map[string]map[string]string {
 	}
 }
 
-// layOut writes the files of the pod into a folder, as kubelets do, and returns the path of the configuration. Paths in it lead into
-// the folder.
+// layOut writes the files of the pod into a folder, as kubelets do, and returns the path of the configuration. Paths in it lead
+// into the folder.
 func layOut(t *testing.T, all objects, pod corev1.PodSpec, c corev1.Container) (string, error) {
 	t.Helper()
 
@@ -73,9 +74,7 @@ func projected(all objects, v corev1.Volume) (map[string]string, error) {
 				return nil, fmt.Errorf("there is no ConfigMap %s", source.ConfigMap.Name)
 			}
 
-			for key, text := range found.Data {
-				files[key] = text
-			}
+			maps.Copy(files, found.Data)
 		}
 
 		if source.Secret != nil {

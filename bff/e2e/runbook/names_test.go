@@ -1,7 +1,6 @@
 package runbook_test
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -17,6 +16,9 @@ import (
 
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 )
+
+// metricName is the label that has the name of a series.
+const metricName = "__name__"
 
 // known are the names of what may be queried, with the labels of each.
 type known map[string]map[string]bool
@@ -95,10 +97,10 @@ func (s known) page(t *testing.T, text string) {
 
 		entries.Labels(&found)
 		found.Range(func(l labels.Label) {
-			s.add(found.Get(labels.MetricName), l.Name)
+			s.add(found.Get(metricName), l.Name)
 
 			if l.Name == labels.BucketLabel {
-				s.add(found.Get(labels.MetricName), "le="+l.Value)
+				s.add(found.Get(metricName), "le="+l.Value)
 			}
 		})
 	}
@@ -129,7 +131,7 @@ func (s known) faults(expression string) []string {
 		maps.Copy(all, s[selector.Name])
 
 		for _, m := range selector.LabelMatchers {
-			own := slices.Contains([]string{"job", "instance", labels.MetricName}, m.Name)
+			own := slices.Contains([]string{"job", "instance", metricName}, m.Name)
 			if !own && !s[selector.Name][m.Name] {
 				found = append(found, selector.Name+" has no label "+m.Name)
 			}
@@ -181,73 +183,6 @@ func TestNamesInRules(t *testing.T) {
 	s := shown(t)
 	for _, r := range readRules(t) {
 		s.holds(t, r.Alert+r.Record, r.Expr)
-	}
-}
-
-// panel is one of a dashboard, or a row with its panels.
-type panel struct {
-	ID      int
-	Title   string
-	Type    string
-	Panels  []panel
-	GridPos struct{ X, Y, W, H int }
-	Targets []struct{ Expr, RefID string }
-}
-
-// The dashboard asks for what gateways show.
-func TestNamesInDashboard(t *testing.T) {
-	t.Parallel()
-
-	text, err := os.ReadFile("../../../deploy/grafana/portico.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	var dashboard struct {
-		UID        string
-		Panels     []panel
-		Templating struct{ List []struct{ Name, Type string } }
-	}
-
-	if err := json.Unmarshal(text, &dashboard); err != nil {
-		t.Fatal(err)
-	}
-
-	var variables []string
-	for _, v := range dashboard.Templating.List {
-		variables = append(variables, v.Name)
-	}
-
-	if want := []string{"datasource", "instance", "route"}; !slices.Equal(variables, want) {
-		t.Errorf("the variables are %q, want %q", variables, want)
-	}
-
-	s, ids, rows, last := shown(t), map[int]bool{}, 0, 0
-
-	for _, p := range dashboard.Panels {
-		if ids[p.ID] || p.GridPos.Y < last || p.GridPos.X+p.GridPos.W > 24 {
-			t.Errorf("panel %d, %s: its id or its place is wrong", p.ID, p.Title)
-		}
-
-		ids[p.ID], last = true, p.GridPos.Y
-
-		if p.Type == "row" {
-			rows++
-			continue
-		}
-
-		if len(p.Targets) == 0 {
-			t.Errorf("panel %s has no query", p.Title)
-		}
-
-		for _, target := range p.Targets {
-			// As Grafana does.
-			s.holds(t, p.Title, strings.NewReplacer("$__rate_interval", "5m", "$__range", "1h", "$instance", ".+", "$route", ".+").Replace(target.Expr))
-		}
-	}
-
-	if rows < 7 {
-		t.Errorf("the dashboard has %d rows", rows)
 	}
 }
 
