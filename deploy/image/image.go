@@ -63,6 +63,7 @@ func (r release) image(platform v1.Platform, path string) (v1.Image, error) {
 
 	image, err := mutate.ConfigFile(base, &v1.ConfigFile{
 		Architecture: platform.Architecture, OS: platform.OS, Variant: platform.Variant, Created: created,
+		RootFS: v1.RootFS{Type: "layers"},
 		Config: v1.Config{
 			User:         user,
 			Entrypoint:   []string{"/" + programPath},
