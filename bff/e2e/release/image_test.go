@@ -1,0 +1,239 @@
+package release_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// image is one in the OCI image layout (github.com/opencontainers/image-spec).
+type image struct {
+	config imageConfig
+	// layer is a tar file.
+	layer []byte
+}
+
+// descriptor is of a blob.
+type descriptor struct {
+	MediaType, Digest string
+	Size              int
+	Platform          struct{ OS, Architecture string }
+	Annotations       map[string]string
+}
+
+type imageConfig struct {
+	OS, Architecture, Created string
+
+	Config struct {
+		User, WorkingDir     string
+		Entrypoint, Cmd, Env []string
+		ExposedPorts         map[string]struct{}
+		Labels               map[string]string
+	}
+	RootFS struct {
+		Type    string
+		DiffIDs []string `json:"diff_ids"`
+	}
+}
+
+// openImage reads the image for this platform. Digests and sizes have to be right all the way.
+func (r release) openImage(t *testing.T) image {
+	t.Helper()
+
+	files := make(map[string][]byte)
+
+	entries(t, strings.NewReader(read(t, r.file("portico_"+tag+"_image.tar"))), func(header *tar.Header, content io.Reader) {
+		files[path.Clean(header.Name)] = readAll(t, content)
+	})
+
+	var layout struct{ ImageLayoutVersion string }
+	decode(t, files["oci-layout"], &layout)
+
+	var top, index struct{ Manifests []descriptor }
+	decode(t, files["index.json"], &top)
+
+	if layout.ImageLayoutVersion != "1.0.0" || len(top.Manifests) != 1 ||
+		top.Manifests[0].Annotations["org.opencontainers.image.ref.name"] != tag {
+		t.Fatalf("layout %q of %+v", layout.ImageLayoutVersion, top.Manifests)
+	}
+
+	decode(t, blob(t, files, top.Manifests[0]), &index)
+
+	if len(index.Manifests) != 1 || index.Manifests[0].Platform.OS != "linux" ||
+		index.Manifests[0].Platform.Architecture != runtime.GOARCH {
+		t.Fatalf("%+v", index.Manifests)
+	}
+
+	var manifest struct {
+		Config descriptor
+		Layers []descriptor
+	}
+	decode(t, blob(t, files, index.Manifests[0]), &manifest)
+
+	if len(manifest.Layers) != 1 {
+		t.Fatalf("%d layers", len(manifest.Layers))
+	}
+
+	zipped, err := gzip.NewReader(bytes.NewReader(blob(t, files, manifest.Layers[0])))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	i := image{layer: readAll(t, zipped)}
+	decode(t, blob(t, files, manifest.Config), &i.config)
+
+	if diff := cmp.Diff([]string{digest(i.layer)}, i.config.RootFS.DiffIDs); diff != "" || i.config.RootFS.Type != "layers" {
+		t.Errorf("root file system %q of %s", i.config.RootFS.Type, diff)
+	}
+
+	return i
+}
+
+func (r release) testImage(t *testing.T) {
+	t.Parallel()
+
+	i := r.openImage(t)
+
+	var list []string
+
+	for _, header := range entries(t, bytes.NewReader(i.layer), nil) {
+		list = append(list, header.FileInfo().Mode().String()+" "+header.Name)
+	}
+
+	if diff := cmp.Diff([]string{
+		"drwxr-xr-x etc/", "drwxr-xr-x etc/ssl/", "-r--r--r-- etc/ssl/cert.pem",
+		"drwxr-xr-x usr/", "drwxr-xr-x usr/bin/", "-r-xr-xr-x usr/bin/portico",
+		"drwxr-xr-x usr/share/", "drwxr-xr-x usr/share/doc/", "drwxr-xr-x usr/share/doc/portico/",
+		"-r--r--r-- usr/share/doc/portico/LICENSE",
+	}, list); diff != "" {
+		t.Errorf("files of the image: %s", diff)
+	}
+
+	config := i.config.Config
+	if i.config.OS != "linux" || i.config.Architecture != runtime.GOARCH || i.config.Created != committed || config.User != "65532:65532" ||
+		config.Labels["org.opencontainers.image.version"] != tag || config.Labels["org.opencontainers.image.revision"] != r.revision ||
+		len(config.ExposedPorts) != 3 {
+		t.Errorf("%+v", i.config)
+	}
+
+	if diff := cmp.Diff([]string{"/usr/bin/portico", "serve", "--config", "/etc/portico/portico.yaml"},
+		append(config.Entrypoint, config.Cmd...)); diff != "" {
+		t.Error(diff)
+	}
+
+	dir := i.unpack(t)
+	if read(t, filepath.Join(dir, "usr/bin/portico")) != read(t, r.program()) {
+		t.Error("the program of the image is another than that of the archive")
+	}
+
+	checkRoots(t, []byte(read(t, filepath.Join(dir, "etc/ssl/cert.pem"))))
+}
+
+// checkRoots wants about as many authorities as Mozilla trusts.
+func checkRoots(t *testing.T, bundle []byte) {
+	t.Helper()
+
+	count := 0
+
+	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
+		if found, err := x509.ParseCertificate(block.Bytes); err != nil || !found.IsCA {
+			t.Errorf("certificate %d: %v", count, err)
+		}
+
+		count++
+	}
+
+	if count < 100 || count > 200 {
+		t.Errorf("%d certificates", count)
+	}
+}
+
+// unpack writes the files of the image to a folder, where nobody may write but root.
+func (i image) unpack(t *testing.T) string {
+	t.Helper()
+
+	dir := t.TempDir()
+
+	var folders []string
+
+	entries(t, bytes.NewReader(i.layer), func(header *tar.Header, content io.Reader) {
+		to := filepath.Join(dir, filepath.FromSlash(path.Clean("/"+header.Name)))
+
+		var err error
+
+		if header.Typeflag == tar.TypeDir {
+			folders = append(folders, to)
+			err = os.Mkdir(to, 0o755)
+		} else {
+			err = os.WriteFile(to, readAll(t, content), header.FileInfo().Mode())
+		}
+
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+
+	t.Cleanup(func() { setModes(t, append(folders, dir), 0o755) })
+
+	return dir
+}
+
+func setModes(t *testing.T, paths []string, mode os.FileMode) {
+	t.Helper()
+
+	for _, path := range paths {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func blob(t *testing.T, files map[string][]byte, of descriptor) []byte {
+	t.Helper()
+
+	data := files["blobs/"+strings.Replace(of.Digest, ":", "/", 1)]
+	if len(data) != of.Size || digest(data) != of.Digest {
+		t.Fatalf("the blob of %+v has %d bytes, digest %s", of, len(data), digest(data))
+	}
+
+	return data
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func readAll(t *testing.T, r io.Reader) []byte {
+	t.Helper()
+
+	data, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return data
+}
+
+func decode(t *testing.T, data []byte, to any) {
+	t.Helper()
+
+	if err := json.Unmarshal(data, to); err != nil {
+		t.Fatalf("%v: %s", err, data)
+	}
+}
