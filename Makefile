@@ -18,6 +18,9 @@ library = $(MAKE) --no-print-directory -C $(LIBRARY) BUF="$$($(TOOL) -n buf)"
 # The end-to-end tests, a module of their own with what only they need.
 E2E := bff/e2e
 
+# What writes the image of a release, a module of its own with what only it needs.
+IMAGE := deploy/image
+
 # Other people's APIs, a module of its own that serves them. Nothing of theirs is here: it is generated from Go modules.
 APIS := bff/internal/testkit/foreign/apis
 
@@ -265,10 +268,13 @@ lint-proto: deps need-web bin/portico ## Lint the protos and the description tha
 	$(BUF) format --diff --exit-code proto
 	npm --prefix web run --silent lint:openapi
 
-# golangci-lint has the analyzers of go vet, and is for the main module and that of the end-to-end tests.
+# It is not in tools.mod, since it does not compile with the version of a module that other tools there take.
+ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+# golangci-lint has the analyzers of go vet, and is for the modules that are built or tested here as the main one is.
 .PHONY: lint
-lint: lint-proto ## Lint protos, Go, TypeScript and the description of the API.
-	for module in . $(E2E) bench $(MANIFESTS) $(LIBRARY); do go -C "$$module" mod tidy -diff; done
+lint: lint-proto ## Lint protos, Go, TypeScript, workflows and the description of the API.
+	for module in . $(E2E) bench $(MANIFESTS) $(LIBRARY) $(IMAGE); do go -C "$$module" mod tidy -diff; done
 	$(BUF) format --diff --exit-code $(FOREIGN)/proto
 	go -C bench vet ./...
 	go -C $(LIBRARY) vet ./...
@@ -276,14 +282,15 @@ lint: lint-proto ## Lint protos, Go, TypeScript and the description of the API.
 	go -C $(APIS) vet . ./generate ./linked
 	@$(library) lint
 	$(TOOL) golangci-lint run
-	lint=$$($(TOOL) -n golangci-lint) && cd $(E2E) && "$$lint" run
+	lint=$$($(TOOL) -n golangci-lint) && for module in $(E2E) $(IMAGE); do (cd "$$module" && "$$lint" run); done
+	$(ACTIONLINT)
 	npm --prefix web run --silent check
 
 .PHONY: fmt
 fmt: ## Format protos and Go.
 	$(BUF) format --write proto; $(BUF) format --write $(FOREIGN)/proto
 	$(TOOL) golangci-lint fmt
-	lint=$$($(TOOL) -n golangci-lint) && cd $(E2E) && "$$lint" fmt
+	lint=$$($(TOOL) -n golangci-lint) && for module in $(E2E) $(IMAGE); do (cd "$$module" && "$$lint" fmt); done
 
 .PHONY: cover
 cover: need-redis ## Run the tests of packages, without the race detector, and print how much of the code they run.
@@ -296,6 +303,7 @@ cover: need-redis ## Run the tests of packages, without the race detector, and p
 vulnerabilities: ## Look for known vulnerabilities in what the commands and the end-to-end tests call. It needs vuln.go.dev.
 	$(TOOL) govulncheck ./...
 	$(TOOL) govulncheck -C $(E2E) -test ./...
+	$(TOOL) govulncheck -C $(IMAGE) ./...
 
 .PHONY: tidy
 tidy: ## Tidy go.mod of the modules whose code is committed.
@@ -304,6 +312,7 @@ tidy: ## Tidy go.mod of the modules whose code is committed.
 	go -C bench mod tidy
 	go -C $(MANIFESTS) mod tidy
 	go -C $(LIBRARY) mod tidy
+	go -C $(IMAGE) mod tidy
 
 .PHONY: update-tools
 update-tools: ## Take the latest versions of the tools in tools.mod.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -39,7 +40,7 @@ func (r release) write(dir string) error {
 
 	index, ok := mutate.Annotations(index, r.labels()).(v1.ImageIndex)
 	if !ok {
-		return fmt.Errorf("index: annotations made another type of it")
+		return errors.New("index: annotations made another type of it")
 	}
 
 	path, err := layout.Write(dir, empty.Index)

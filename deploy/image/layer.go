@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Paths in the image. Go reads the certificates there if SSL_CERT_FILE is not set, and no file of /etc/ssl/certs was mounted. They are
-// not in that folder, since Go would read them as well as those of SSL_CERT_FILE, which is to replace them
-// (crypto/x509/root_linux.go, root_unix.go).
+// Paths in the image. Go reads the certificates there if SSL_CERT_FILE is not set and /etc/ssl/certs/ca-certificates.crt is not mounted.
+// They are not in /etc/ssl/certs, since Go reads that folder in addition to SSL_CERT_FILE, which is to replace them
+// (crypto/x509/root_linux.go and root_unix.go).
 const (
 	programPath = "usr/bin/portico"
 	rootsPath   = "etc/ssl/cert.pem"
@@ -24,40 +24,42 @@ const (
 
 // layer has the files of the image and the folders above them. They belong to root, so the user of the image cannot change them.
 func (r release) layer(program string) (v1.Layer, error) {
-	files := make(map[string][]byte)
-
-	for name, path := range map[string]string{programPath: program, licensePath: r.license} {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-
-		files[name] = data
+	executable, err := os.ReadFile(program) //nolint:gosec // It is named on the command line.
+	if err != nil {
+		return nil, err
 	}
 
-	files[rootsPath] = roots()
+	license, err := os.ReadFile(r.license)
+	if err != nil {
+		return nil, err
+	}
+
+	files := []struct {
+		name string
+		mode int64
+		data []byte
+	}{
+		{rootsPath, 0o444, roots()},
+		{programPath, 0o555, executable},
+		{licensePath, 0o444, license},
+	}
 
 	var buf bytes.Buffer
 
 	w := tar.NewWriter(&buf)
 	done := make(map[string]bool)
 
-	for _, name := range []string{rootsPath, programPath, licensePath} {
-		if err := r.addFolders(w, path.Dir(name), done); err != nil {
+	for _, file := range files {
+		if err := r.addFolders(w, path.Dir(file.name), done); err != nil {
 			return nil, err
 		}
 
-		mode := int64(0o444)
-		if name == programPath {
-			mode = 0o555
-		}
-
-		header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(files[name])), ModTime: r.created}
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: file.name, Mode: file.mode, Size: int64(len(file.data)), ModTime: r.created}
 		if err := w.WriteHeader(header); err != nil {
 			return nil, err
 		}
 
-		if _, err := w.Write(files[name]); err != nil {
+		if _, err := w.Write(file.data); err != nil {
 			return nil, err
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// roots are the certificates of Mozilla's root store that may issue any certificate, as PEM. Their version is the one in go.mod. Those
-// that Mozilla trusts only for certificates from before some date are left out: a PEM file cannot say that.
+// roots are the certificates of Mozilla's root store as PEM, in the version that go.mod pins. Those that Mozilla trusts only for
+// certificates from before some date are left out: a PEM file cannot say that.
 func roots() []byte {
 	var buf bytes.Buffer
 

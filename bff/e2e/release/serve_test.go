@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -115,7 +116,7 @@ func (i image) start(t *testing.T, dir string) *gateway {
 	t.Helper()
 
 	config := i.config.Config
-	args := append(config.Entrypoint, config.Cmd...)
+	args := slices.Concat(config.Entrypoint, config.Cmd)
 	g := &gateway{cmd: &exec.Cmd{Dir: "/"}, lines: make(chan string)}
 	authority := "/etc/portico/ca.pem"
 
@@ -128,7 +129,7 @@ func (i image) start(t *testing.T, dir string) *gateway {
 	}
 
 	g.cmd.Path, g.cmd.Args = args[0], args
-	g.cmd.Env = append(config.Env, "SSL_CERT_FILE="+authority)
+	g.cmd.Env = slices.Concat(config.Env, []string{"SSL_CERT_FILE=" + authority})
 
 	out, in := io.Pipe()
 	g.cmd.Stdout, g.cmd.Stderr = in, in
