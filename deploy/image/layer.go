@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Paths in the image. Go reads the certificates there if SSL_CERT_FILE is not set and /etc/ssl/certs/ca-certificates.crt is not mounted.
+// Paths in the image. Go reads the certificates there if SSL_CERT_FILE is not set and nothing is mounted where Debian has them.
 // They are not in /etc/ssl/certs, since Go reads that folder in addition to SSL_CERT_FILE, which is to replace them
 // (crypto/x509/root_linux.go and root_unix.go).
 const (
@@ -54,7 +54,7 @@ func (r release) layer(program string) (v1.Layer, error) {
 			return nil, err
 		}
 
-		header := &tar.Header{Typeflag: tar.TypeReg, Name: file.name, Mode: file.mode, Size: int64(len(file.data)), ModTime: r.created}
+		header := &tar.Header{Name: file.name, Mode: file.mode, Size: int64(len(file.data)), ModTime: r.created}
 		if err := w.WriteHeader(header); err != nil {
 			return nil, err
 		}

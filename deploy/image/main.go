@@ -1,5 +1,5 @@
-// Command image writes the OCI image of Portico as a folder in the OCI image layout: an index with an image for each platform. Each has
-// one layer, and no base. The same arguments give the same bytes. It needs no daemon and no network.
+// Command image writes the OCI image of Portico as a folder in the OCI image layout: an index with an image for each platform. Each
+// has one layer, and no base. The same arguments give the same bytes. It needs no daemon and no network.
 //
 //	image -out dist/image -version v1.2.3 -revision 0123abc -created 2026-01-02T03:04:05Z -license LICENSE linux/amd64=bin/portico
 package main

@@ -65,10 +65,20 @@ func (r release) testArchive(t *testing.T) {
 		modes[strings.TrimPrefix(header.Name, name("")+"/")] = fs.FileMode(header.Mode)
 	}
 
-	for path, mode := range map[string]fs.FileMode{"portico": 0o755, "LICENSE": 0o644, "README.md": 0o644, "portico.example.yaml": 0o644} {
-		if modes[path] != mode {
-			t.Errorf("%s has mode %v in %v", path, modes[path], modes)
+	want := map[string]fs.FileMode{
+		"": 0o755, "portico": 0o755, "LICENSE": 0o644, "README.md": 0o644, "portico.example.yaml": 0o644,
+	}
+
+	if _, err := os.Stat(filepath.Join(r.source, "deploy/systemd")); err == nil {
+		want["systemd/"] = 0o755
+
+		for _, unit := range names(t, filepath.Join(r.source, "deploy/systemd")) {
+			want["systemd/"+unit] = 0o644
 		}
+	}
+
+	if diff := cmp.Diff(want, modes); diff != "" {
+		t.Errorf("files of the archive: %s", diff)
 	}
 }
 

@@ -2,11 +2,9 @@
 package release_test
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -110,91 +108,4 @@ func read(t *testing.T, path string) string {
 	}
 
 	return string(data)
-}
-
-// commandBlock matches commands of a page, after the comment that they cannot be checked, if there is one.
-var commandBlock = regexp.MustCompile("(?ms)^(<!-- unchecked: [^\n]*\n)?```sh\n(.*?)^```$")
-
-// testVerified does what the page tells those to do who have downloaded a release: the commands are those of the page, but for the
-// version, the platform, and where the repository is.
-func (r release) testVerified(t *testing.T) {
-	t.Parallel()
-
-	_, section, found := strings.Cut(read(t, filepath.Join(root, "docs/deployment.md")), "\n## Verify a release\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-
-	var script strings.Builder
-
-	for _, block := range commandBlock.FindAllStringSubmatch(section, -1) {
-		if block[1] == "" {
-			script.WriteString(block[2])
-		}
-	}
-
-	if !found || script.Len() == 0 {
-		t.Fatal("the page has no commands")
-	}
-
-	dir := t.TempDir()
-	shell(t, r.source, nil, `cp dist/* "$1"`, dir)
-
-	text := strings.NewReplacer("VERSION=v1.2.3", "VERSION="+tag, "linux_amd64", platform,
-		"https://github.com/portico-gateway/portico", r.source).Replace(script.String())
-
-	out := shell(t, dir, nil, text)
-	for _, want := range []string{name(".tar.gz") + ": OK", tag, "google.golang.org/grpc v", "not a dynamic executable"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("no %q in what the commands printed:\n%s", want, out)
-		}
-	}
-}
-
-// build is what `portico version --output json` prints.
-type build struct {
-	Module, Version, Revision, Time, Go, Platform string
-
-	Modified bool
-}
-
-func (r release) testVersion(t *testing.T) {
-	t.Parallel()
-
-	want := build{
-		Module: "github.com/portico-gateway/portico", Version: tag, Revision: r.revision, Time: committed, Go: runtime.Version(),
-		Platform: "linux/" + runtime.GOARCH,
-	}
-	if got := buildOf(t, r.program()); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-}
-
-func buildOf(t *testing.T, program string) build {
-	t.Helper()
-
-	var b build
-	if err := json.Unmarshal([]byte(shell(t, ".", nil, `"$1" version --output json`, program)), &b); err != nil {
-		t.Fatal(err)
-	}
-
-	return b
-}
-
-// Between tags, the version is a pseudo-version (golang.org/ref/mod#pseudo-versions). Changes are told, and no release is made of them.
-func (r release) testUntagged(t *testing.T) {
-	t.Parallel()
-
-	dir := filepath.Join(t.TempDir(), "later")
-	shell(t, r.source, nil, `git clone --quiet . "$1"`, dir)
-	shell(t, dir, []string{"GIT_COMMITTER_DATE=2026-02-03T04:05:06Z"}, "git commit --quiet --allow-empty --message later; make bin/portico")
-
-	revision := strings.TrimSpace(shell(t, dir, nil, "git rev-parse HEAD"))
-	if got := buildOf(t, filepath.Join(dir, "bin/portico")); got.Version != "v1.98.8-0.20260203040506-"+revision[:12] ||
-		got.Revision != revision || got.Time != "2026-02-03T04:05:06Z" || got.Modified {
-		t.Errorf("%+v", got)
-	}
-
-	out := shell(t, dir, nil, "touch new; if make release 2>&1; then echo 'it was made'; fi")
-	if !strings.Contains(out, "there are changes") || strings.Contains(out, "it was made") {
-		t.Errorf("a release of changed files: %s", out)
-	}
 }
