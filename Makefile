@@ -58,8 +58,8 @@ run: bin/portico ## Run the gateway with demo backends and print curls to try.
 	@exec ./bin/portico dev $(DEV)
 
 # Without gRPC's trace pages, which nobody can open here, the linker drops what nothing calls: a quarter of the program, and 8 MB of
-# memory. Time zones are in the program, since conditions name them and an image of nothing else has none.
-TAGS := -tags grpcnotrace,timetzdata
+# memory.
+TAGS := -tags grpcnotrace
 
 # The program is built here as it is released, without C, so that compiled packages are shared.
 PORTICO := go build $(TAGS) -ldflags=-w

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	_ "time/tzdata" // Conditions can name time zones, and the image has no files of them.
 
 	"github.com/portico-gateway/portico/bff/internal/observe"
 )
