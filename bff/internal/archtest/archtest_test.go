@@ -414,7 +414,7 @@ func load(tb testing.TB) []*source {
 			return err
 		case entry.IsDir() && name != "." && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata"):
 			return fs.SkipDir
-		case entry.IsDir() && slices.Contains([]string{"bench", "docs/examples/library"}, name):
+		case entry.IsDir() && slices.Contains([]string{"bench", "deploy", "docs/examples/library"}, name):
 			// Modules of their own, which cannot import what is internal.
 			return fs.SkipDir
 		case entry.IsDir() || !strings.HasSuffix(base, ".go") || strings.HasSuffix(base, "_test.go"):
