@@ -74,13 +74,14 @@ func checkRoots(t *testing.T, bundle []byte) {
 	}
 }
 
-// unpack writes the files of the image to a folder, where nobody may write but root.
+// unpack writes the files of the image to a folder.
 func (i image) unpack(t *testing.T) string {
 	t.Helper()
 
 	dir := t.TempDir()
 
-	var folders []string
+	// Folders that nobody may write to could not be removed.
+	t.Cleanup(func() { setModes(t, folders(tree(t, dir)), 0o755) })
 
 	entries(t, bytes.NewReader(i.layer), func(header *tar.Header, content io.Reader) {
 		to := filepath.Join(dir, filepath.FromSlash(path.Clean("/"+header.Name)))
@@ -88,7 +89,6 @@ func (i image) unpack(t *testing.T) string {
 		var err error
 
 		if header.Typeflag == tar.TypeDir {
-			folders = append(folders, to)
 			err = os.Mkdir(to, 0o755)
 		} else {
 			err = os.WriteFile(to, readAll(t, content), header.FileInfo().Mode())
@@ -98,8 +98,6 @@ func (i image) unpack(t *testing.T) string {
 			t.Fatal(err)
 		}
 	})
-
-	t.Cleanup(func() { setModes(t, append(folders, dir), 0o755) })
 
 	return dir
 }
