@@ -19,6 +19,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/admin"
 	"github.com/portico-gateway/portico/bff/internal/admin/console"
+	"github.com/portico-gateway/portico/bff/internal/systemd"
 )
 
 // Gateway serves REST. It is safe for concurrent use and, once it serves, changed by Reload alone, but for its readiness.
@@ -36,6 +37,8 @@ type Gateway struct {
 	drained atomic.Pointer[time.Time]
 	// front is the listener of Run.
 	front front
+	// manager is told what Run does. Nil: nobody is.
+	manager *systemd.Notifier
 
 	handler http.Handler
 	admin   http.Handler

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/edge/listen"
 )
 
 // listeners tries to listen on the addresses of a configuration, each for a moment.
@@ -23,9 +26,39 @@ func (f *Findings) listeners(ctx context.Context, cfg config.Config) {
 	}
 }
 
+// listen does nothing for a socket of systemd, which only the service gets.
 func (f *Findings) listen(ctx context.Context, setting, address string) {
-	if host, _, err := net.SplitHostPort(address); err == nil && !f.within(setting) && isLocal(host) {
+	at, err := config.ParseListenAddress(setting, address)
+	if err != nil || f.within(setting) {
+		return
+	}
+
+	if at.Socket != "" {
+		f.trySocket(ctx, setting, at)
+	} else if host, _, err := net.SplitHostPort(at.TCP); err == nil && isLocal(host) {
 		f.tryListen(ctx, setting, address)
+	}
+}
+
+// trySocket looks at what is there. That of a gateway that runs is left alone, so no socket is opened.
+func (f *Findings) trySocket(ctx context.Context, setting string, at config.ListenAddress) {
+	if info, err := os.Stat(filepath.Dir(at.Socket)); err != nil {
+		f.faultf(setting, "the folder of the Unix socket cannot be used: %w", err)
+
+		return
+	} else if !info.IsDir() {
+		f.faultf(setting, "%s is not a folder", filepath.Dir(at.Socket))
+
+		return
+	}
+
+	err := listen.Replaceable(ctx, at.Socket)
+
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		f.warnf(setting, "%s is in use: by a gateway that runs with this configuration, or by another program", at.Socket)
+	case err != nil:
+		f.faultf(setting, "%w", err)
 	}
 }
 

@@ -50,7 +50,8 @@ func CheckOnline(ctx context.Context, cfg config.Config) Findings {
 	for path, address := range map[string]string{
 		"server.address": cfg.Server.Address, "admin.address": cfg.Admin.Address, "health.address": cfg.Health.Address,
 	} {
-		if host, _, err := net.SplitHostPort(address); err == nil && !isLocal(host) && !invalid.within(path) {
+		at, faulty := config.ParseListenAddress(path, address)
+		if host, _, err := net.SplitHostPort(at.TCP); err == nil && faulty == nil && !isLocal(host) && !invalid.within(path) {
 			o.run(func() { o.listener(ctx, path, address) })
 		}
 	}

@@ -47,6 +47,7 @@ type options struct {
 	source          func() (config.Config, error)
 	startAttrs      []slog.Attr
 	reloaded        func(config.Config)
+	systemd         bool
 
 	// faults are what is wrong with the options themselves.
 	faults optionFaults

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/portico-gateway/portico/bff/internal/edge/listen"
 	"github.com/portico-gateway/portico/bff/internal/resource"
 )
 
@@ -19,6 +20,8 @@ type generation struct {
 	stores   *stores
 	// listener is for new connections of clients. Nil: they are not encrypted.
 	listener *tls.Config
+	// proxied says which of them begin with a PROXY header.
+	proxied listen.Proxied
 	// awaitingKeys lists the issuers whose keys were never had. Nil: there are none.
 	awaitingKeys func() []string
 	// credential returns that of operators; "": there is none.

@@ -2,7 +2,6 @@ package bff
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,17 +12,18 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/edge/listen"
 )
 
 // front serves the clients of a listener. An http.Server does not take other settings, so there is another one after they have
 // changed: it gets the connections that are accepted from then on. It is safe for concurrent use.
 type front struct {
 	mu       sync.Mutex
-	listener tcpListener
+	listener listen.Listener
 	// accept is the listener, with what is told of it.
 	accept net.Listener
-	// transport is how new connections are encrypted; nil: they are not.
-	transport func() *tls.Config
+	// transport puts what is below HTTP on a new connection, without waiting for its client.
+	transport func(net.Conn) net.Conn
 	make      func(config.Server) *http.Server
 	failed    func(error)
 	// servers are those with connections. The last one accepts.
@@ -43,17 +43,11 @@ type server struct {
 
 // accepting is the listener of a front while a server uses it.
 type accepting struct {
-	tcpListener
+	listen.Listener
 
 	accept    net.Listener
-	transport func() *tls.Config
+	transport func(net.Conn) net.Conn
 	over      atomic.Bool
-}
-
-// tcpListener is a listener whose Accept can be ended.
-type tcpListener interface {
-	net.Listener
-	SetDeadline(t time.Time) error
 }
 
 // Accept implements net.Listener.
@@ -67,11 +61,7 @@ func (a *accepting) Accept() (net.Conn, error) {
 		return nil, err
 	}
 
-	if c := a.transport(); c != nil {
-		return tls.Server(conn, c), nil
-	}
-
-	return conn, nil
+	return a.transport(conn), nil
 }
 
 // Close implements net.Listener. The listener is the front's, and stays open.
@@ -79,8 +69,11 @@ func (a *accepting) Close() error {
 	a.over.Store(true)
 
 	// A time in the past ends Accept.
-	return a.SetDeadline(time.Unix(1, 0))
+	return a.SetDeadline(past())
 }
+
+// past is a deadline that has passed.
+func past() time.Time { return time.Unix(1, 0) }
 
 // sameConnections reports whether connections are served the same with both settings.
 func sameConnections(a, b config.Server) bool {
@@ -95,7 +88,7 @@ func sameServer(a, b config.Server) bool {
 }
 
 // start serves what the listener accepts. The settings are asked for once update would have an effect.
-func (f *front) start(listener tcpListener, settings func() config.Server) {
+func (f *front) start(listener listen.Listener, settings func() config.Server) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 
@@ -132,7 +125,7 @@ func (f *front) update(settings config.Server) {
 func (f *front) serve(settings config.Server) {
 	s := &server{
 		Server: f.make(settings), settings: settings, stopped: make(chan struct{}),
-		accepting: &accepting{tcpListener: f.listener, accept: f.accept, transport: f.transport},
+		accepting: &accepting{Listener: f.listener, accept: f.accept, transport: f.transport},
 	}
 
 	state := s.ConnState
@@ -162,6 +155,9 @@ func (s *server) count(to http.ConnState) {
 	default:
 	}
 }
+
+// address is where it listens, once it was started.
+func (f *front) address() net.Addr { return f.listener.Addr() }
 
 // stopAccepting closes the listener.
 func (f *front) stopAccepting() {

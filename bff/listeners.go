@@ -2,6 +2,7 @@ package bff
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/connection"
+	"github.com/portico-gateway/portico/bff/internal/edge/listen"
 )
 
 // The names of the listeners, in the log and in the metrics.
@@ -39,14 +41,50 @@ func (g *Gateway) accepting(name string, listener net.Listener) net.Listener {
 	return connection.Accept(listener, settings)
 }
 
+// transport puts TLS on a connection of a client, over what a load balancer says of it first, if that is configured.
+func (g *Gateway) transport(conn net.Conn) net.Conn {
+	current := g.current()
+
+	conn = current.proxied.Conn(conn)
+	if current.listener != nil {
+		return tls.Server(conn, current.listener)
+	}
+
+	return conn
+}
+
+// proxied says which connections of clients begin with a PROXY header.
+func (c *Compiled) proxied(with opening) listen.Proxied {
+	return listen.Proxied{
+		From: listen.NewPeers(c.config.Server.ProxyProtocol.From), Timeout: c.config.Server.ReadHeaderTimeout,
+		Refused: with.headers.Refused,
+	}
+}
+
+// warnOfSockets logs which sockets of systemd are for nothing.
+func (g *Gateway) warnOfSockets(sockets *listen.Systemd) {
+	if unused := sockets.Unused(); len(unused) > 0 {
+		g.with.logger.Warn("systemd has passed sockets that no address names (systemd:NAME)", "names", unused)
+	}
+}
+
+// listenAdmin listens for operators; nil if that is turned off.
+func (g *Gateway) listenAdmin(ctx context.Context, sockets *listen.Systemd) (net.Listener, error) {
+	if g.config().Admin.Address == config.AdminOff {
+		return nil, nil //nolint:nilnil // There is none.
+	}
+
+	return listen.Open(ctx, sockets, "admin.address", g.config().Admin.Address)
+}
+
 // listenHealth listens for probes; nil if that is turned off.
-func (g *Gateway) listenHealth(ctx context.Context) (net.Listener, error) {
+func (g *Gateway) listenHealth(ctx context.Context, sockets *listen.Systemd) (net.Listener, error) {
 	address := g.config().Health.Address
 	if address == config.HealthOff {
 		return nil, nil //nolint:nilnil // There is none.
 	}
 
-	listener, err := listen(ctx, "health.address", address)
+	listener, err := listen.Open(ctx, sockets, "health.address", address)
 	if err != nil {
 		return nil, fmt.Errorf(`%w (another address can be set; "-" turns it off)`, err)
 	}
@@ -80,15 +118,15 @@ type side struct {
 }
 
 // openSides listens for operators and for probes, as far as that is configured.
-func (g *Gateway) openSides(ctx context.Context) (admin, health side, err error) {
+func (g *Gateway) openSides(ctx context.Context, sockets *listen.Systemd) (admin, health side, err error) {
 	admin.server, health.server = g.server(g.admin, g.config().Server), g.healthServer()
 	admin.server.RegisterOnShutdown(g.console.Close)
 
-	if admin.listener, err = g.listenAdmin(ctx); err != nil {
+	if admin.listener, err = g.listenAdmin(ctx, sockets); err != nil {
 		return side{}, side{}, err
 	}
 
-	if health.listener, err = g.listenHealth(ctx); err != nil {
+	if health.listener, err = g.listenHealth(ctx, sockets); err != nil {
 		return side{}, side{}, errors.Join(err, admin.close())
 	}
 

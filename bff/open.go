@@ -15,6 +15,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth/identity"
 	"github.com/portico-gateway/portico/bff/internal/edge"
 	"github.com/portico-gateway/portico/bff/internal/edge/connection"
+	"github.com/portico-gateway/portico/bff/internal/edge/listen"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/limit/delay"
 	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
@@ -37,6 +38,8 @@ type opening struct {
 	overload    *inflight.Gate
 	connections *connection.Guard
 	responses   *connection.Responses
+	// headers logs connections without a PROXY header that should have one.
+	headers *listen.Refusals
 	// keys is about the keys of issuers.
 	keys *keyGrace
 	// resources are what generations share, and shared is what the one holds that is opened.
@@ -74,7 +77,7 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 	with.cpu = c.openCPU(ctx, with)
 	c.openOverload(&with)
 
-	g := &Gateway{with: with, given: c.given}
+	g := &Gateway{with: with, given: c.given, manager: c.openManager(with)}
 	g.handler = testhook.From(ctx).Handler(http.HandlerFunc(g.serve))
 	g.reloads.open(with.metrics.Reloads(g.generations.count), c.config)
 	life.atEnd(g.endGenerations)
@@ -142,6 +145,7 @@ func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err err
 	}
 
 	gen.listener, gen.awaitingKeys = certificates.listener, callers.awaitingKeys
+	gen.proxied = c.proxied(with)
 
 	return gen, nil
 }
@@ -219,6 +223,7 @@ func (c *Compiled) openOverload(with *opening) {
 	with.overload = inflight.New(c.config.Overload)
 	with.connections = connection.New(c.config.Server, with.life.over)
 	with.responses = connection.NewResponses(c.config.Overload.MaxBufferedResponseBytes)
+	with.headers = listen.NewRefusals(with.logger)
 
 	with.metrics.Watch(with.overload.InFlight, with.connections.Open)
 	with.metrics.WatchRefused(with.overload.Refused)

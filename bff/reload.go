@@ -125,6 +125,9 @@ func (g *Gateway) reload(ctx context.Context, r reloading) error {
 
 	state.Attempted, state.Trigger, state.Refused = time.Now(), r.trigger, nil
 
+	reloaded := g.manager.Reloading()
+	defer func() { reloaded(g.status()) }()
+
 	if refused := err; refused != nil {
 		err = g.allFaults(ctx, cfg, refused, nil)
 	} else if refused = g.apply(ctx, cfg); refused != nil {
@@ -146,8 +149,8 @@ func (g *Gateway) reload(ctx context.Context, r reloading) error {
 	g.reloads.state.Store(&state)
 	g.reloads.metrics.Accepted()
 
-	if reloaded := g.current().compiled.options.reloaded; reloaded != nil {
-		reloaded(after)
+	if told := g.current().compiled.options.reloaded; told != nil {
+		told(after)
 	}
 
 	g.with.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded", slog.String("trigger", r.trigger),

@@ -2,7 +2,6 @@ package bff
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge"
+	"github.com/portico-gateway/portico/bff/internal/edge/listen"
 	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
 )
 
@@ -30,19 +30,21 @@ const writeByteTimeout = 10 * time.Second
 // requests have the drain timeout to finish. Operators are served until then; the connections to the backends are closed last. The
 // error is nil if every request that was accepted got its response.
 func (g *Gateway) Run(ctx context.Context) error {
-	server, err := listen(ctx, "server.address", g.config().Server.Address)
+	var sockets listen.Systemd
+
+	server, err := listen.Open(ctx, &sockets, "server.address", g.config().Server.Address)
 	if err != nil {
 		return errors.Join(err, g.Close())
 	}
 
-	operators, probes, err := g.openSides(ctx)
+	operators, probes, err := g.openSides(ctx, &sockets)
 	if err != nil {
 		return errors.Join(err, server.Close(), g.Close())
 	}
 
 	failed := make(chan error, 3)
 
-	g.front.make, g.front.transport = g.publicServer, func() *tls.Config { return g.current().listener }
+	g.front.make, g.front.transport = g.publicServer, g.transport
 	g.front.failed = func(err error) {
 		select {
 		case failed <- err:
@@ -55,6 +57,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.start(listenerAdmin, operators, failed)
 	g.start(listenerHealth, probes, failed)
 	g.tellListening(server, operators, probes)
+	g.warnOfSockets(&sockets)
+	unwatch := g.tellReady(ctx)
 
 	select {
 	case err = <-failed:
@@ -63,6 +67,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 
 	ctx = context.WithoutCancel(ctx)
+
+	unwatch()
+	g.tellStopping()
 
 	err = errors.Join(err, g.drain(ctx), operators.stop(ctx), probes.stop(ctx), g.Close())
 
@@ -80,27 +87,6 @@ func (g *Gateway) tellListening(server net.Listener, admin, health side) {
 
 		g.current().compiled.options.listening(server.Addr(), address)
 	}
-}
-
-func (g *Gateway) listenAdmin(ctx context.Context) (net.Listener, error) {
-	if g.config().Admin.Address == config.AdminOff {
-		return nil, nil //nolint:nilnil // There is none.
-	}
-
-	return listen(ctx, "admin.address", g.config().Admin.Address)
-}
-
-func listen(ctx context.Context, setting, address string) (tcpListener, error) {
-	var lc net.ListenConfig
-
-	listener, err := lc.Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", setting, err)
-	}
-
-	tcp, _ := listener.(tcpListener) // One of package net is.
-
-	return tcp, nil
 }
 
 func (g *Gateway) server(handler http.Handler, settings config.Server) *http.Server {

@@ -50,7 +50,7 @@ type Config struct {
 
 // Server is the listener for clients.
 type Server struct {
-	// Address is what to listen on, host:port. Default 127.0.0.1:8080.
+	// Address is what to listen on: host:port, "unix:/path" or "systemd:NAME", see docs/deployment.md. Default 127.0.0.1:8080.
 	Address string `default:"127.0.0.1:8080" env:"ADDRESS" yaml:"address"`
 	// ReadHeaderTimeout bounds the arrival of a request's header. Default 5s.
 	ReadHeaderTimeout time.Duration `default:"5s" env:"READ_HEADER_TIMEOUT" yaml:"read_header_timeout"`
@@ -76,6 +76,15 @@ type Server struct {
 	DrainTimeout time.Duration `default:"30s" env:"DRAIN_TIMEOUT" yaml:"drain_timeout"`
 	// TLS encrypts the listener; with it come HTTP/2 and client certificates. Without files it is off.
 	TLS ServerTLS `envPrefix:"TLS_" yaml:"tls"`
+	// ProxyProtocol is how load balancers that pass on connections say who the client is.
+	ProxyProtocol ProxyProtocol `envPrefix:"PROXY_PROTOCOL_" yaml:"proxy_protocol"`
+}
+
+// ProxyProtocol is the PROXY protocol of HAProxy, versions 1 and 2: a header before the first byte of a connection.
+type ProxyProtocol struct {
+	// From are CIDR prefixes, or "unix", whose connections must begin with the header; its address is that of the connection then.
+	// From anyone else it is an invalid request. Empty: it is off.
+	From []string `env:"FROM" yaml:"from"`
 }
 
 // ServerTLS are the files, in PEM, of the listener. They are read again when they change.
@@ -97,7 +106,7 @@ const (
 
 // Admin is the listener for operators: health, metrics, profiles, the console. It must not be reachable by clients.
 type Admin struct {
-	// Address is what to listen on, host:port; "-" turns it off. Default 127.0.0.1:8081.
+	// Address is what to listen on: host:port, "unix:/path" or "systemd:NAME"; "-" turns it off. Default 127.0.0.1:8081.
 	Address string `default:"127.0.0.1:8081" env:"ADDRESS" yaml:"address"`
 	// Credential is what operators show, as "Authorization: Bearer …", for what changes something: the actions of the console,
 	// /reload and /log/level. At least 16 characters of printable ASCII, without spaces at the ends. Default none: all of these are
@@ -109,7 +118,8 @@ type Admin struct {
 
 // Health is the listener for the probes of a kubelet or a load balancer: /livez and /readyz, and nothing that is internal.
 type Health struct {
-	// Address is what to listen on, host:port; "-" turns it off. Without a host it is on all interfaces. Default :8082.
+	// Address is what to listen on: host:port, "unix:/path" or "systemd:NAME"; "-" turns it off. Without a host it is on all
+	// interfaces. Default :8082.
 	Address string `default:":8082" env:"ADDRESS" yaml:"address"`
 }
 
@@ -122,7 +132,8 @@ const AdminOff = "-"
 // ClientIP is the trust model for the client's address.
 type ClientIP struct {
 	// TrustedProxies are CIDR prefixes whose X-Forwarded-For is believed: the client is the rightmost address outside of them,
-	// with or without a port. Empty: the address of the connection, and no header is believed.
+	// with or without a port. "unix" is for those that connect to a Unix socket. Empty: the address of the connection, and no
+	// header is believed.
 	TrustedProxies []string `env:"TRUSTED_PROXIES" yaml:"trusted_proxies"`
 }
 

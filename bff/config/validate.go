@@ -43,7 +43,8 @@ func (c Config) validation() validation {
 	v.check(c.Docs.Version != "", "docs.version", "is needed")
 	v.check(c.Docs.Page == DocsOff || c.Docs.OpenAPI != DocsOff, "docs.page", "shows docs.openapi, which is off")
 
-	v.proxies(c.ClientIP)
+	v.peers("client_ip.trusted_proxies", c.ClientIP.TrustedProxies)
+	v.peers("server.proxy_protocol.from", c.Server.ProxyProtocol.From)
 	v.cors(c.CORS)
 	v.headers(c.Headers, c.Auth.APIKeys.Header)
 	v.query(c.Query)

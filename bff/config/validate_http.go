@@ -6,18 +6,22 @@ import (
 	"strings"
 )
 
-// proxies checks the prefixes whose X-Forwarded-For is believed.
-func (v *validation) proxies(c ClientIP) {
-	for i, text := range c.TrustedProxies {
+// peers checks a list of those who are believed: CIDR prefixes, and programs that connect to a Unix socket.
+func (v *validation) peers(path string, list []string) {
+	for i, text := range list {
+		if text == UnixPeers {
+			continue
+		}
+
 		_, err := netip.ParsePrefix(text)
 
-		reason := fmt.Sprintf("%q is not a CIDR prefix, such as 10.0.0.0/8", text)
+		reason := fmt.Sprintf("%q is not a CIDR prefix, such as 10.0.0.0/8, or %q", text, UnixPeers)
 		if ip, notIP := netip.ParseAddr(text); notIP == nil && ip.Zone() == "" {
 			reason = fmt.Sprintf("%q is not a CIDR prefix; write %s for this address alone",
 				text, netip.PrefixFrom(ip, ip.BitLen()))
 		}
 
-		v.check(err == nil, fmt.Sprintf("client_ip.trusted_proxies[%d]", i), reason)
+		v.check(err == nil, fmt.Sprintf("%s[%d]", path, i), reason)
 	}
 }
 

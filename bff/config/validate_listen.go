@@ -31,29 +31,36 @@ func (v *validation) listeners(c Config) {
 
 		for _, path := range slices.Sorted(maps.Keys(before)) {
 			v.check(!at.overlaps(before[path]), l.path,
-				fmt.Sprintf("%q cannot be listened on beside %s; choose another port", l.address, path))
+				fmt.Sprintf("%q cannot be listened on beside %s; choose another %s", l.address, path, at.kind()))
 		}
 
 		before[l.path] = at
 	}
 }
 
-// endpoint is an address of TCP. The host may be empty, which means all addresses of this machine to a listener.
+// endpoint is an address of TCP, whose host may be empty, which means all addresses of this machine to a listener, or another socket.
 type endpoint struct {
 	host string
 	port int
+	// socket is the path of a Unix socket, or "systemd:" and the name of one of systemd's; empty: the address is one of TCP.
+	socket string
 }
 
 // listener reports whether it is an address to listen on.
 func (v *validation) listener(path, address string) (endpoint, bool) {
+	if socket, err := ParseListenAddress(path, address); err != nil {
+		v.check(false, path, err.Error())
+
+		return endpoint{}, false
+	} else if socket.TCP == "" {
+		return socket.endpoint(), true
+	}
+
 	at, ok := parseListener(address)
 
 	reason := fmt.Sprintf("%q is not host:port, such as 127.0.0.1:8080", address)
 
 	switch {
-	case strings.HasPrefix(address, "unix:"):
-		reason = fmt.Sprintf("%q is a Unix socket, on which the gateway does not listen; write host:port, such as 127.0.0.1:8080",
-			address)
 	case strings.Contains(address, "://"):
 		reason += ", without a scheme"
 	case path != serverAddress && (turnsOff(strings.ToLower(address)) || address == ""):
@@ -80,8 +87,33 @@ func parseListener(address string) (endpoint, bool) {
 	return endpoint{host: host, port: number}, err == nil
 }
 
+// endpoint is that of a socket which is not one of TCP.
+func (a ListenAddress) endpoint() endpoint {
+	if a.Systemd != "" {
+		return endpoint{socket: systemdScheme + a.Systemd}
+	}
+
+	return endpoint{socket: a.Socket}
+}
+
+// kind is what another listener has to have another one of.
+func (e endpoint) kind() string {
+	switch {
+	case strings.HasPrefix(e.socket, systemdScheme):
+		return "name"
+	case e.socket != "":
+		return "path"
+	default:
+		return "port"
+	}
+}
+
 // overlaps reports whether two listeners cannot be there at the same time, as far as the addresses say.
 func (e endpoint) overlaps(other endpoint) bool {
+	if e.socket != "" || other.socket != "" {
+		return e.socket == other.socket
+	}
+
 	return e.port == other.port && e.port != 0 && (e.everywhere() || other.everywhere() || e.same(other))
 }
 

@@ -63,8 +63,14 @@ func addressFault(address string) string {
 	}
 }
 
-// reaches reports whether a connection to an address of TCP is one to a listener of this machine, as far as the addresses say.
+// reaches reports whether a connection to an address is one to a listener of this machine, as far as the addresses say.
 func reaches(address, listener string) bool {
+	if at, err := ParseListenAddress("", listener); err == nil && at.Socket != "" {
+		path, ok := strings.CutPrefix(address, unixScheme)
+
+		return ok && strings.TrimPrefix(path, "//") == at.Socket
+	}
+
 	to, ok := parseListener(address)
 	at, both := parseListener(listener)
 

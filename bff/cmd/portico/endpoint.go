@@ -22,6 +22,10 @@ type endpoint struct {
 
 // endpointOf finds a name by which the listener's certificate is valid, and what makes curl trust it.
 func endpointOf(address net.Addr, t config.ServerTLS) endpoint {
+	if address.Network() == "unix" {
+		return socketEndpoint(address.String(), t)
+	}
+
 	if t.CertFile == "" {
 		return endpoint{url: urlOf("http", address)}
 	}
@@ -46,15 +50,37 @@ func endpointOf(address net.Addr, t config.ServerTLS) endpoint {
 		}
 	}
 
+	found.curl += trust(chain, t)
+
+	return found
+}
+
+// socketEndpoint is that of a Unix socket, which curl connects to, whatever the host of the URL is.
+func socketEndpoint(path string, t config.ServerTLS) endpoint {
+	curl := " --unix-socket " + shellQuote(path)
+	if t.CertFile == "" {
+		return endpoint{url: "http://" + localhost, curl: curl}
+	}
+
+	chain := readChain(t.CertFile)
+	if len(chain) == 0 {
+		return endpoint{url: "https://" + localhost, curl: curl}
+	}
+
+	return endpoint{url: "https://" + nameIn(chain[0], localhost), curl: curl + trust(chain, t)}
+}
+
+// trust are the options by which curl trusts a certificate, and shows its own.
+func trust(chain []*x509.Certificate, t config.ServerTLS) (curl string) {
 	if !trusted(chain) {
-		found.curl += " --cacert " + shellQuote(absolute(t.CertFile))
+		curl += " --cacert " + shellQuote(absolute(t.CertFile))
 	}
 
 	if t.ClientAuth == config.ClientAuthRequired {
-		found.curl += " --cert CLIENT.crt --key CLIENT.key"
+		curl += " --cert CLIENT.crt --key CLIENT.key"
 	}
 
-	return found
+	return curl
 }
 
 // readChain reads the certificates of a PEM file: that of the listener first.

@@ -100,7 +100,7 @@ func (l *landing) serving(admin net.Addr, routes int) {
 	info.Routes = routes
 
 	if admin != nil {
-		info.Admin = urlOf("http", admin)
+		info.Admin = endpointOf(admin, config.ServerTLS{}).url
 	}
 
 	l.info.Store(&info)
@@ -114,10 +114,14 @@ func urlOf(scheme string, address net.Addr) string {
 	return scheme + "://" + reachable(address.String())
 }
 
-// reachable is an address to listen on as one to connect to from this machine.
+// reachable is an address to listen on as one to connect to from this machine. The path of a Unix socket stays one.
 func reachable(address string) string {
 	host, port, err := net.SplitHostPort(address)
-	if err == nil && hostOf(address) == "" {
+	if err != nil {
+		return address
+	}
+
+	if hostOf(address) == "" {
 		host = localhost
 	}
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -16,7 +17,7 @@ import (
 
 // running is a `portico dev` that runs, as it is listed for the other commands of the same user.
 type running struct {
-	// Address is where it listens for clients, host:port.
+	// Address is where it listens for clients: host:port, or the path of a Unix socket.
 	Address string `json:"address"`
 	// DataDir is its data directory, as an absolute path.
 	DataDir string `json:"data_dir"`
@@ -95,10 +96,15 @@ func (r running) listens(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", reachable(r.Address))
+	network, address := "tcp", reachable(r.Address)
+	if filepath.IsAbs(r.Address) {
+		network, address = "unix", r.Address
+	}
+
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
 	if err != nil {
 		// It may be too busy to accept, or the host may have a name that is only valid there.
-		return !errors.Is(err, syscall.ECONNREFUSED)
+		return !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist)
 	}
 
 	_ = conn.Close()

@@ -47,7 +47,7 @@ again. One with faults is refused, and the one before stays in use. The environm
 
 			return serving{log: cfg.Log}.run(cmd.Context(), func(ctx context.Context, log *observe.Log) error {
 				options := slices.Concat(services(), loggingTo(log), reload.options(log),
-					[]bff.Option{bff.WithStartAttrs(slog.String("config", reload.path))})
+					[]bff.Option{bff.WithStartAttrs(slog.String("config", reload.path)), bff.WithSystemd()})
 
 				gw, err := bff.New(ctx, cfg, options...)
 				if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/backends"
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/describe/docspage"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
@@ -65,8 +66,8 @@ func printWelcome(w io.Writer, in welcome) {
 	control := in.server
 
 	if in.admin != nil {
-		admin = urlOf("http", in.admin)
-		control = endpoint{url: admin}
+		control = endpointOf(in.admin, config.ServerTLS{})
+		admin = control.url
 		console = admin + consolePath
 
 		// Browsers do not send what is behind the #.

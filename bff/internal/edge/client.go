@@ -9,30 +9,29 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"github.com/portico-gateway/portico/bff/internal/edge/listen"
 )
 
 // clientAddress finds the address of a client. Without trusted prefixes it is the connection's. With them it is the rightmost
 // address outside of them among X-Forwarded-For and, to its right, the connection's own; if all are trusted, the leftmost.
 //
+// A program that connects to a Unix socket has no address: the client is unknown, unless it is such a proxy, and then as above.
+//
 // Elements to the left of an address that is not trusted may be forged, and are ignored. An invalid element ends the search: the
 // address is that of the proxy that sent it, so all such clients of the proxy count as one. That is logged once.
 type clientAddress struct {
-	proxies prefixes
+	proxies proxies
 	warn    func(r *http.Request, proxy netip.Addr, element string)
 }
 
 // newClientAddress panics if a prefix cannot be parsed.
 func newClientAddress(trusted []string, logger *slog.Logger) clientAddress {
-	proxies := make(prefixes, 0, len(trusted))
-	for _, text := range trusted {
-		proxies = append(proxies, mustPrefix(text))
-	}
-
-	return clientAddress{proxies: proxies, warn: warnOnce(logger)}
+	return clientAddress{proxies: proxies{listen.NewPeers(trusted)}, warn: warnOnce(logger)}
 }
 
 func (c clientAddress) of(r *http.Request) netip.Addr {
-	client, invalid := c.proxies.client(peer(r), r.Header["X-Forwarded-For"])
+	client, invalid := c.proxies.client(r)
 	if invalid != "" {
 		c.warn(r, client, invalid)
 	}
@@ -54,20 +53,29 @@ func warnOnce(logger *slog.Logger) func(r *http.Request, proxy netip.Addr, eleme
 	}
 }
 
-type prefixes []netip.Prefix
+// proxies are those that are trusted.
+type proxies struct{ listen.Peers }
 
-func (p prefixes) contain(address netip.Addr) bool {
-	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(address) })
+// sent reports whether a request is from one of them.
+func (p proxies) sent(r *http.Request) bool {
+	return p.Sockets && r.RemoteAddr == listen.UnixPeer || p.Contain(peer(r))
 }
 
 // client walks from the connection towards the client as long as proxies are trusted. Several fields are one list (RFC 9110,
 // section 5.3), whose empty elements do not count (section 5.6.1.2). The element is an invalid one; empty: there was none.
-func (p prefixes) client(peer netip.Addr, fields []string) (client netip.Addr, element string) {
-	client = peer
+func (p proxies) client(r *http.Request) (client netip.Addr, element string) {
+	client = peer(r)
+	fields := r.Header["X-Forwarded-For"]
+
+	if len(fields) == 0 {
+		return client, ""
+	}
+
+	trusted := p.sent(r)
 
 	for _, rest := range slices.Backward(fields) {
 		for rest != "" {
-			if !p.contain(client) {
+			if !trusted {
 				return client, ""
 			}
 
@@ -83,7 +91,7 @@ func (p prefixes) client(peer netip.Addr, fields []string) (client netip.Addr, e
 				return client, element
 			}
 
-			client = address
+			client, trusted = address, p.Contain(address)
 		}
 	}
 
@@ -114,7 +122,7 @@ func parseNode(text string) (netip.Addr, bool) {
 // 2.5.5.2) becomes the IPv4 address.
 func plain(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }
 
-// peer is the address of the connection; invalid if the server does not listen on TCP.
+// peer is the address of the connection; invalid if it is not one of TCP.
 func peer(r *http.Request) netip.Addr {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -125,16 +133,4 @@ func peer(r *http.Request) netip.Addr {
 	address, _ := netip.ParseAddr(host)
 
 	return plain(address)
-}
-
-// mustPrefix parses a prefix. One of IPv4-mapped IPv6 addresses becomes the IPv4 prefix.
-func mustPrefix(text string) netip.Prefix {
-	const mapped = 96 // Bits before the IPv4 address.
-
-	prefix := netip.MustParsePrefix(text)
-	if prefix.Addr().Is4In6() && prefix.Bits() >= mapped {
-		return netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mapped)
-	}
-
-	return prefix
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/edge/listen"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/tracing"
@@ -29,12 +30,7 @@ func newTraces(cfg config.Config, tracer *tracing.Tracer) traces {
 	case config.TrustAll:
 		t.believed = func(*http.Request) bool { return true }
 	case config.TrustProxies:
-		proxies := make(prefixes, 0, len(cfg.ClientIP.TrustedProxies))
-		for _, text := range cfg.ClientIP.TrustedProxies {
-			proxies = append(proxies, mustPrefix(text))
-		}
-
-		t.believed = func(r *http.Request) bool { return proxies.contain(peer(r)) }
+		t.believed = proxies{listen.NewPeers(cfg.ClientIP.TrustedProxies)}.sent
 	}
 
 	return t

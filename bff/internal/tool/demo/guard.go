@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/internal/edge/listen"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
@@ -42,8 +43,12 @@ func refuse(w http.ResponseWriter, r *http.Request, why string) {
 }
 
 // local reports whether the other end of the connection is on this machine: it has an address of loopback, or the one that it
-// connected to.
+// connected to, or it is connected by a Unix socket.
 func local(r *http.Request) bool {
+	if r.RemoteAddr == listen.UnixPeer {
+		return true
+	}
+
 	remote, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return false
