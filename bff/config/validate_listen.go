@@ -52,7 +52,7 @@ func (v *validation) listener(path, address string) (endpoint, bool) {
 		v.check(false, path, err.Error())
 
 		return endpoint{}, false
-	} else if socket.TCP == "" {
+	} else if socket.Socket != "" || socket.Systemd != "" {
 		return socket.endpoint(), true
 	}
 

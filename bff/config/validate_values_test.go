@@ -29,18 +29,33 @@ func TestValues(t *testing.T) {
 		// wrong are values with what the fault says, in part.
 		wrong map[string]string
 	}{
-		{"server.address", func(c *config.Config, text string) { c.Server.Address = text }, []string{":80", "0.0.0.0:0", "[::1]:80", ":https", "gw.internal:80"}, map[string]string{
-			"unix:/run/x.sock": "Unix socket", "http://a:80": "without a scheme", "a b:80": "host:port", ":70000": "host:port", ":-1": "host:port",
+		{"server.address", func(c *config.Config, text string) { c.Server.Address = text }, []string{
+			":80", "0.0.0.0:0", "[::1]:80", ":https", "gw.internal:80", "unix:/run/x.sock", "unix:/run/x.sock?mode=0600&group=proxy", "unix:/x?mode=660",
+			"systemd:", "systemd:web",
+		}, map[string]string{
+			"unix:run/x.sock": "absolute path", "unix:": "absolute path", "unix:@x": "absolute path", "unix:/x?mode=0400": "from 0600 to 0777", "unix:/x?mode=1777": "from 0600",
+			"unix:/x?mode=rw": "from 0600", "unix:/x?group=": "group=NAME", "unix:/x?owner=a": "mode=0660 or group=NAME", "unix:/x?mode=0600&mode=0660": "more than once",
+			"unix:/x?mode=%zz": "invalid URL escape", "unix:/" + strings.Repeat("x", 110): "may have 103 bytes", "systemd:a b": "no such character", "systemd:a:b": "no such character",
+			"http://a:80": "without a scheme", "a b:80": "host:port", ":70000": "host:port", ":-1": "host:port",
 		}},
 		{"admin.address", func(c *config.Config, text string) { c.Admin.Address = text }, []string{"-", ":8081", "127.0.0.2:8080", "localhost:0"}, map[string]string{
 			"off": `write "-"`, "false": `write "-"`, "127.0.0.1:8080": "server.address", ":8080": "server.address", "[::]:8080": "server.address",
 			"localhost:8080": "server.address",
 		}},
+		{"admin.address", func(c *config.Config, text string) { c.Server.Address, c.Admin.Address = "unix:/run/s", text }, []string{"unix:/run/t", "systemd:s"}, map[string]string{
+			"unix:/run/s": "choose another path", "unix:/run/../run/s?mode=0600": "choose another path",
+		}},
+		{"admin.address", func(c *config.Config, text string) { c.Server.Address, c.Admin.Address = "systemd:", text }, []string{"systemd:", "systemd:web"}, map[string]string{
+			"systemd:server": "choose another name",
+		}},
+		{"server.proxy_protocol.from[0]", func(c *config.Config, text string) { c.Server.ProxyProtocol.From = []string{text} }, []string{"10.0.0.0/8", "unix"}, map[string]string{
+			"10.0.0.1": "write 10.0.0.1/32", "": "not a CIDR prefix", "*": "not a CIDR prefix",
+		}},
 		{"log.level", func(c *config.Config, text string) { c.Log.Level = text }, []string{"debug"}, map[string]string{
 			"INFO": `did you mean "info"?`, "warning": `one of debug, info, warn, error`, "wrn": `did you mean "warn"?`,
 		}},
-		{"client_ip.trusted_proxies[0]", func(c *config.Config, text string) { c.ClientIP.TrustedProxies = []string{text} }, []string{prefix, "::/0"}, map[string]string{
-			"10.0.0.1": "write 10.0.0.1/32", "::1": "write ::1/128", "10.0.0.0/33": "not a CIDR prefix", "proxy": "not a CIDR prefix",
+		{"client_ip.trusted_proxies[0]", func(c *config.Config, text string) { c.ClientIP.TrustedProxies = []string{text} }, []string{prefix, "::/0", "unix"}, map[string]string{
+			"10.0.0.1": "write 10.0.0.1/32", "::1": "write ::1/128", "10.0.0.0/33": "not a CIDR prefix", "proxy": `or "unix"`,
 		}},
 		{"query.ignored[0]", func(c *config.Config, text string) { c.Query.Ignored = []string{text} }, []string{"utm_*", "*", "a"}, map[string]string{
 			"": "is empty", "*_id": "at the end", "a*b*": "at the end",

@@ -70,6 +70,7 @@ func TestClientAddress(t *testing.T) {
 	t.Parallel()
 
 	proxies := []string{"10.0.0.0/8", "2001:db8:1::/48", "fe80::/10", "::ffff:172.16.0.0/108"}
+	sockets := []string{"unix", "10.0.0.0/8"}
 
 	tests := []struct {
 		name    string
@@ -88,6 +89,12 @@ func TestClientAddress(t *testing.T) {
 			"Forwarded": {"for=203.0.113.7"},
 		}, "192.0.2.1"},
 		{"no_address_at_all", nil, "@", nil, "invalid IP"},
+		{"unix_socket", proxies, "unix", forwarded("203.0.113.7"), "invalid IP"},
+		{"unix_socket_of_a_proxy", sockets, "unix", forwarded("6.6.6.6, 203.0.113.7"), "203.0.113.7"},
+		{"unix_socket_of_a_proxy_behind_one", sockets, "unix", forwarded("203.0.113.7, 10.2.2.2"), "203.0.113.7"},
+		{"unix_socket_of_a_proxy_that_says_nothing", sockets, "unix", nil, "invalid IP"},
+		{"unix_socket_with_garbage", sockets, "unix", forwarded("garbage"), "invalid IP"},
+		{"unix_socket_behind_the_balancer", sockets, "unknown", forwarded("203.0.113.7"), "invalid IP"},
 
 		{"through_a_proxy", proxies, "10.0.0.1:1", http.Header{"X-Forwarded-For": {"203.0.113.7"}}, "203.0.113.7"},
 		{"through_a_proxy_over_ipv6", proxies, "[2001:db8:1::5]:1", http.Header{"X-Forwarded-For": {"2001:db8:9::1"}}, "2001:db8:9::1"},
