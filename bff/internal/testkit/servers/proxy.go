@@ -48,6 +48,33 @@ func HAProxy(tb testing.TB, config ProxyConfig) *Proxy {
 	return haproxy(tb).startOnFreePort(tb, config)
 }
 
+// HAProxyConnections starts HAProxy as a balancer of connections, whatever is in them. Lines are options of its server, such as
+// "send-proxy".
+func HAProxyConnections(tb testing.TB, config ProxyConfig) *Proxy {
+	tb.Helper()
+
+	const text = `
+defaults
+	mode tcp
+	timeout connect 1m
+	timeout client 15m
+	timeout server 15m
+frontend ready
+	mode http
+	bind unix@{{.Dir}}/ready
+	http-request return status 204
+frontend clients
+	bind {{.Address}}
+	default_backend servers
+backend servers
+	server one {{.Backend}}{{range .Lines}} {{.}}{{end}}
+`
+	program := haproxy(tb)
+	program.config = text
+
+	return program.startOnFreePort(tb, config)
+}
+
 // Quit stops the proxy gracefully: the calls that are in progress may finish. It does not wait.
 func (p *Proxy) Quit(tb testing.TB) {
 	tb.Helper()
