@@ -103,7 +103,7 @@ test: export GORACE := atexit_sleep_ms=10
 
 # `make lint` vets all but what has the tag. NO_BROWSER=1 leaves out what `make browser` runs, and needs no browser.
 .PHONY: test
-test: need-race need-curl need-jq need-redis $(if $(NO_BROWSER),,need-chromium) need-servers need-web need-promtool ## Run all tests, with the race detector.
+test: need-race need-curl need-jq need-redis $(if $(NO_BROWSER),,need-chromium) need-servers need-web need-promtool need-systemd ## Run all tests, with the race detector.
 	go test -vet=off -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)|$(CODECS)')
 	go test -vet=off -timeout 10m $$(go list ./... | grep -xE '$(CODECS)')
 	go test -vet=off -race -timeout 15m -p 1 -parallel 4 $$(go list ./... | grep -xE '$(LOADED)')
@@ -154,6 +154,11 @@ need-redis:
 .PHONY: need-promtool
 need-promtool:
 	@.ci/need promtool prometheus
+
+# The verifier of units.
+.PHONY: need-systemd
+need-systemd:
+	@.ci/need systemd-analyze systemd
 
 # The gRPC servers and proxies that bff/internal/testkit/servers runs.
 .PHONY: need-servers

@@ -19,7 +19,7 @@ func (g *Gateway) consoleState() console.State {
 
 	state := console.State{
 		Upstreams: []console.Upstream{},
-		Drained: g.drained.Load(), Stopping: g.with.life.over(),
+		Drained:   g.drained.Load(), Stopping: g.with.life.over(),
 		CPU:         console.CPU{DelayMS: inMilliseconds(g.with.cpu.Current()), TargetMS: inMilliseconds(overload.TargetDelay)},
 		Requests:    console.InFlight{InFlight: requests, Limit: int64(overload.MaxInFlight)},
 		Streams:     console.InFlight{InFlight: streams, Limit: int64(overload.MaxStreams)},

@@ -97,7 +97,7 @@ func (g *Gateway) endGenerations() error {
 	return errors.Join(faults...)
 }
 
-// fixedSettings are those that cannot change, with all below them.
+// fixedSettings are those that cannot change, with all below them. What server.proxy_protocol says is for new connections.
 func fixedSettings() []string {
 	return []string{"server.address", "admin.address", "health.address", "log.format", "metrics", "tracing"}
 }
