@@ -55,7 +55,7 @@ func (g *Gateway) requestSelf(ctx context.Context) error {
 	if err != nil {
 		return err //nolint:wrapcheck // alive says what it is about.
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 
 	// When the context ends, what follows does.
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past()) })()

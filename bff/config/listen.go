@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// The beginnings of addresses to listen on that are not host:port, and what client_ip.trusted_proxies and server.proxy_protocol.from
-// call the peers of Unix sockets.
+// The beginnings of addresses to listen on that are not host:port, and what client_ip.trusted_proxies and
+// server.proxy_protocol.from call the peers of Unix sockets.
 const (
 	unixScheme    = "unix:"
 	systemdScheme = "systemd:"
@@ -71,7 +71,8 @@ func parseSocket(text string) (ListenAddress, error) {
 		return ListenAddress{}, fmt.Errorf("%q is not the absolute path of a Unix socket, such as unix:/run/portico/server.sock",
 			unixScheme+text)
 	case len(path) > maxSocketPath:
-		return ListenAddress{}, fmt.Errorf("the path of a Unix socket may have %d bytes, and %q has %d", maxSocketPath, path, len(path))
+		return ListenAddress{}, fmt.Errorf("the path of a Unix socket may have %d bytes, and %q has %d",
+			maxSocketPath, path, len(path))
 	}
 
 	values, err := url.ParseQuery(query)

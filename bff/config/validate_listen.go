@@ -38,7 +38,8 @@ func (v *validation) listeners(c Config) {
 	}
 }
 
-// endpoint is an address of TCP, whose host may be empty, which means all addresses of this machine to a listener, or another socket.
+// endpoint is an address of TCP, whose host may be empty, which means all addresses of this machine to a listener; or another
+// socket.
 type endpoint struct {
 	host string
 	port int

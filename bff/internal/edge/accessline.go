@@ -154,8 +154,8 @@ func appendFaults(attrs []slog.Attr, rec *reqinfo.Record, cause error) []slog.At
 	return attrs
 }
 
-// client is the address as a text, or for handlers that only use it now, the address itself, which they write in the same way. That of
-// a program which connects to a Unix socket is "unknown", as in RFC 7239, section 6.2.
+// client is the address as a text, or for handlers that only use it now, the address itself, which they write in the same way.
+// That of a program which connects to a Unix socket is "unknown", as in RFC 7239, section 6.2.
 func (l *accessLog) client(rec *reqinfo.Record) slog.Attr {
 	const name = "client"
 

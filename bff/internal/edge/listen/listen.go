@@ -1,5 +1,5 @@
-// Package listen opens the sockets that a gateway accepts connections on: of TCP, Unix sockets, and those that systemd has opened. It
-// reads the PROXY headers of connections. What is served on them is not its concern.
+// Package listen opens the sockets that a gateway accepts connections on: of TCP, Unix sockets, and those that systemd has opened.
+// It reads the PROXY headers of connections. What is served on them is not its concern.
 package listen
 
 import (
@@ -17,8 +17,8 @@ type Listener interface {
 	SetDeadline(t time.Time) error
 }
 
-// Open listens on the address of a setting, such as "server.address"; see config.ParseListenAddress. The error names the setting. The
-// sockets of systemd are those that the process was started with; each can be opened once.
+// Open listens on the address of a setting, such as "server.address"; see config.ParseListenAddress. The error names the setting.
+// The sockets of systemd are those that the process was started with; each can be opened once.
 func Open(ctx context.Context, sockets *Systemd, setting, address string) (Listener, error) {
 	listener, err := open(ctx, sockets, setting, address)
 	if err != nil {

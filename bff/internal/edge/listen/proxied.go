@@ -13,8 +13,8 @@ import (
 // unknownPeer is the remote address of a client whose load balancer says that it is not connected by IP.
 const unknownPeer = peerName("unknown")
 
-// Proxied says which connections begin with a PROXY header (https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt), of version
-// 1 or 2. Its methods are safe for concurrent use.
+// Proxied says which connections begin with a PROXY header (https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt), of
+// version 1 or 2. Its methods are safe for concurrent use.
 type Proxied struct {
 	// From are those whose connections must have one. From others it is not read, and is an invalid request.
 	From Peers

@@ -33,7 +33,8 @@ func (r *Refusals) Refused(peer net.Addr, err error) {
 	r.count++
 
 	if now := time.Now(); r.logged.IsZero() || now.Sub(r.logged) >= refusalInterval {
-		r.logger.LogAttrs(context.Background(), slog.LevelWarn, "connections from server.proxy_protocol.from have no valid PROXY header",
+		r.logger.LogAttrs(context.Background(), slog.LevelWarn,
+			"connections from server.proxy_protocol.from have no valid PROXY header",
 			slog.Int("connections", r.count), slog.String("peer", peer.String()), slog.Any("error", err))
 		r.logged, r.count = now, 0
 	}

@@ -45,8 +45,7 @@ func (s *Systemd) take(name string) (Listener, error) {
 		}
 
 		if file != nil {
-			return nil, fmt.Errorf("systemd has passed more than one socket named %q; each needs a unit with a FileDescriptorName= of its"+
-				" own", name)
+			return nil, fmt.Errorf("systemd has passed more than one socket named %q; each needs a FileDescriptorName= of its own", name)
 		}
 
 		file = f
@@ -70,7 +69,8 @@ func (s *Systemd) take(name string) (Listener, error) {
 	case *net.UnixListener:
 		return unixListener{l}, nil
 	default:
-		return nil, errors.Join(fmt.Errorf("systemd has passed a socket of another kind than ListenStream= as %q", name), listener.Close())
+		return nil, errors.Join(fmt.Errorf("systemd has passed a socket that is not one of ListenStream= as %q", name),
+			listener.Close())
 	}
 }
 

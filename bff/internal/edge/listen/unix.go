@@ -19,8 +19,8 @@ import (
 // is not used: a client can bind its socket to a file with a name such as "10.0.0.1:80".
 const UnixPeer = "unix"
 
-// dialTimeout is how long a process may take to accept a connection that is to show whether it is there. A backlog that is full is a
-// sign of life as well.
+// dialTimeout is how long a process may take to accept a connection that is to show whether it is there. A backlog that is full is
+// a sign of life as well.
 const dialTimeout = time.Second
 
 // openSocket listens on a Unix socket. One that is there is replaced if no process listens on it. The file is removed when the
