@@ -101,21 +101,36 @@ CODECS := $(MODULE)/bff/internal/protojson
 # A program under the race detector would sleep for a second before it exits, and there are hundreds.
 test: export GORACE := atexit_sleep_ms=10
 
-# `make lint` vets all but what has the tag. NO_BROWSER=1 leaves out what `make browser` runs, and needs no browser.
+# `make lint` vets all but what has the tag. NO_BROWSER=1 leaves out what `make browser` runs, and needs no browser. With -j2, what does
+# not depend on time runs at the same time.
 .PHONY: test
-test: need-race need-curl need-jq need-redis $(if $(NO_BROWSER),,need-chromium) need-servers need-web need-promtool need-systemd ## Run all tests, with the race detector.
-	go test -vet=off -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)|$(CODECS)')
+test: test-packages test-modules test-loaded ## Run all tests, with the race detector.
+
+# Twice as many packages as cores: many wait for processes or peers.
+.PHONY: test-packages
+test-packages: need-race need-redis need-web
+	go test -vet=off -race -timeout 10m -p $$((2 * $$(nproc))) $$(go list ./... | grep -vxE '$(LOADED)|$(CODECS)')
+
+.PHONY: test-modules
+test-modules: need-race need-web apis
 	go test -vet=off -timeout 10m $$(go list ./... | grep -xE '$(CODECS)')
-	go test -vet=off -race -timeout 15m -p 1 -parallel 4 $$(go list ./... | grep -xE '$(LOADED)')
 	go -C $(E2E) test -vet=off -timeout 10m ./conformance ./description
-	go -C $(E2E) test -vet=off -race -timeout 15m -p 1 -parallel 4 $(if $(NO_BROWSER),-skip '$(BROWSER)') $(RACED)
 	go -C $(E2E) test -race -timeout 5m -tags xds ./xds
 	go -C bench test -timeout 5m ./...
 	go -C $(MANIFESTS) test -timeout 5m ./...
 	go -C $(LIBRARY) test -timeout 5m ./...
-	go -C $(APIS) run ./generate
 	go -C $(APIS) test -timeout 5m ./...
 	npm --prefix web test
+
+# These begin when all others have ended.
+.PHONY: test-loaded
+test-loaded: test-packages test-modules need-curl need-jq $(if $(NO_BROWSER),,need-chromium) need-servers need-promtool need-systemd
+	go test -vet=off -race -timeout 15m -p 1 -parallel 4 $$(go list ./... | grep -xE '$(LOADED)')
+	go -C $(E2E) test -vet=off -race -timeout 15m -p 1 -parallel 4 $(if $(NO_BROWSER),-skip '$(BROWSER)') $(RACED)
+
+.PHONY: apis
+apis:
+	go -C $(APIS) run ./generate
 
 # The tests of descriptions are codecs' as well.
 RACED := $$(go -C $(E2E) list ./... | grep -vE '/(conformance|description$(if $(NO_BROWSER),|browsertest))$$')
@@ -276,18 +291,17 @@ lint-proto: deps need-web bin/portico ## Lint the protos and the description tha
 # It is not in tools.mod, since it does not compile with the version of a module that other tools there take.
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-# golangci-lint has the analyzers of go vet, and is for the modules that are built or tested here as the main one is.
+# golangci-lint has the analyzers of go vet, and is for the modules that are built or tested here as the main one is. It takes
+# minutes, and may run beside tests: it yields to them.
 .PHONY: lint
-lint: lint-proto ## Lint protos, Go, TypeScript, workflows and the description of the API.
+lint: lint-proto apis ## Lint protos, Go, TypeScript, workflows and the description of the API.
 	for module in . $(E2E) bench $(MANIFESTS) $(LIBRARY) $(IMAGE); do go -C "$$module" mod tidy -diff; done
 	$(BUF) format --diff --exit-code $(FOREIGN)/proto
 	go -C bench vet ./...
 	go -C $(LIBRARY) vet ./...
-	go -C $(APIS) run ./generate
 	go -C $(APIS) vet . ./generate ./linked
 	@$(library) lint
-	$(TOOL) golangci-lint run
-	lint=$$($(TOOL) -n golangci-lint) && for module in $(E2E) $(IMAGE); do (cd "$$module" && "$$lint" run); done
+	lint=$$($(TOOL) -n golangci-lint); for module in . $(E2E) $(IMAGE); do (cd "$$module" && nice -n 19 "$$lint" run --allow-parallel-runners) || exit; done
 	$(ACTIONLINT)
 	npm --prefix web run --silent check
 
