@@ -21,8 +21,13 @@ import (
 var Exchanges conformance.Tally
 
 // Main runs the tests of a package, which fail if an exchange was not as described.
-func Main(m *testing.M) {
+func Main(m *testing.M) { MainThen(m, func() {}) }
+
+// MainThen is Main, and calls a function before the process ends.
+func MainThen(m *testing.M, atEnd func()) {
 	code := m.Run()
+
+	atEnd()
 
 	summary, differences := Exchanges.Summary()
 	fmt.Fprint(os.Stderr, summary)
