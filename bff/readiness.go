@@ -46,24 +46,30 @@ func (g *Gateway) readiness() []admin.Check {
 	}
 
 	if stores.redis != nil {
-		checks = append(checks, admin.Check{Name: "redis", Check: func() (string, string) {
-			reasons, state := stores.redis()
-			if state != redis.StateClosed {
-				reasons = append(reasons, "its circuit breaker is "+state.String())
-			}
-
-			if len(reasons) > 0 {
-				return unavailable, strings.Join(reasons, "; ")
-			}
-
-			return admin.OK, ""
-		}})
+		checks = append(checks, admin.Check{Name: "redis", Check: func() (string, string) { return stateOfRedis(stores.redis) }})
 	}
 
 	return checks
 }
 
 const unavailable = "unavailable"
+
+// stateOfRedis is the state of Redis in a word, and why.
+func stateOfRedis(r redisState) (state, detail string) {
+	reasons := r.Trouble()
+	if breaker := r.State(); breaker != redis.StateClosed {
+		reasons = append(reasons, "its circuit breaker is "+breaker.String())
+	}
+
+	switch policy := r.Evicts(); {
+	case len(reasons) > 0:
+		return unavailable, strings.Join(reasons, "; ")
+	case policy != "":
+		return "evicts", "what must be kept, by its maxmemory-policy " + policy
+	default:
+		return admin.OK, ""
+	}
+}
 
 // upstreamState is the state of an upstream in a word, and why: it is unavailable if its breaker is open, or if none of its
 // addresses can be called.

@@ -20,8 +20,8 @@ type stores struct {
 	limiter     *limit.Limiter
 	cache       *cache.Cache
 	idempotency *idempotency.Deduplicator
-	// redis lists why it does not work, as of redis.Client.Trouble, and the state of its breaker. Nil: there is no Redis.
-	redis func() ([]string, redis.State)
+	// redis is the state of Redis. Nil: there is none.
+	redis redisState
 }
 
 // close ends what they do in the background.
@@ -157,7 +157,14 @@ type inRedis struct {
 	cache       *cache.Cache
 	idempotency *idempotency.Deduplicator
 	// state is as that of the stores.
-	state func() ([]string, redis.State)
+	state redisState
+}
+
+// redisState is what readiness asks of a redis.Client.
+type redisState interface {
+	Trouble() []string
+	State() redis.State
+	Evicts() string
 }
 
 func (c *Compiled) openInRedis(ctx context.Context, own *resource.Lease, with opening) (inRedis, error) {
@@ -172,6 +179,6 @@ func (c *Compiled) openInRedis(ctx context.Context, own *resource.Lease, with op
 	return inRedis{
 		limits: redislimit.New(client), cache: newCache(own, with, kept),
 		idempotency: newDeduplicator(own, with, redisidempotency.New(client)),
-		state:       func() ([]string, redis.State) { return client.Trouble(), client.State() },
+		state:       client,
 	}, nil
 }

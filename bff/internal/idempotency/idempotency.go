@@ -41,7 +41,7 @@ type Deduplicator struct {
 	Observe func(rpc string, outcome Outcome)
 
 	store    Store
-	releaser *releaser
+	later *later
 }
 
 // Outcome is what becomes of a request that has a key.
@@ -59,10 +59,10 @@ const (
 )
 
 // New returns a Deduplicator over the store.
-func New(store Store) *Deduplicator { return &Deduplicator{store: store, releaser: newReleaser(store)} }
+func New(store Store) *Deduplicator { return &Deduplicator{store: store, later: newLater(store)} }
 
 // Close ends what runs in the background. The store stays open.
-func (d *Deduplicator) Close() { d.releaser.close() }
+func (d *Deduplicator) Close() { d.later.close() }
 
 // Rule is how requests to a route are deduplicated.
 type Rule struct {
@@ -200,14 +200,14 @@ func (d *Deduplicator) claim(ctx context.Context, claim Claim) (State, Response,
 
 	state, stored, err := d.store.Claim(ctx, claim)
 	if err != nil && !errors.Is(err, ErrFull) {
-		d.releaser.release(claim)
+		d.later.release(claim)
 	}
 
 	return state, stored, err
 }
 
 // finish stores the response, or, if there is no room for it, only that there was one. The client has it already; an error is for
-// the log alone, and the lease prevents a repetition for a while.
+// the log alone, the lease prevents a repetition for a while, and meanwhile the store is asked again.
 func (d *Deduplicator) finish(ctx context.Context, claim Claim, res Response, ttl time.Duration) {
 	storeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
@@ -218,6 +218,10 @@ func (d *Deduplicator) finish(ctx context.Context, claim Claim, res Response, tt
 	}
 
 	if err != nil {
+		if !errors.Is(err, ErrLost) {
+			d.later.finish(claim, res, ttl)
+		}
+
 		reqinfo.From(ctx).Fail(res.Code, fmt.Errorf("store response under idempotency key: %w", err))
 	}
 }

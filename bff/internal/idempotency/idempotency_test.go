@@ -424,7 +424,11 @@ func TestNothingHappensWithoutTheStore(t *testing.T) {
 func TestStoreFailsAfterTheAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		next, h := over(&spy{Store: idempotency.NewMemory(64 << 20), finishErr: errStore}, create)
+		keeper := idempotency.New(&spy{Store: idempotency.NewMemory(64 << 20), finishErr: errStore})
+		defer keeper.Close()
+
+		next := &counter{Handler: http.HandlerFunc(create)}
+		h := keeper.Route(idempotency.Rule{RPC: rpc, Required: true, TTL: time.Hour})(next)
 		rec := ada()
 
 		wantStatus(t, call{rec: rec}.to(t, h), http.StatusCreated, false)
@@ -438,6 +442,58 @@ func TestStoreFailsAfterTheAnswer(t *testing.T) {
 		time.Sleep(time.Minute)
 		wantStatus(t, call{}.to(t, h), http.StatusCreated, false)
 	})
+}
+
+// forgetful is a store that finishes nothing until it is back.
+type forgetful struct {
+	idempotency.Store
+
+	back atomic.Bool
+}
+
+func (s *forgetful) Finish(ctx context.Context, claim idempotency.Claim, res idempotency.Response, ttl time.Duration) error {
+	if !s.back.Load() {
+		return errStore
+	}
+
+	return s.Store.Finish(ctx, claim, res, ttl)
+}
+
+// Once, the write was executed again when the lease was over.
+func TestResponseIsStoredWhenTheStoreIsBack(t *testing.T) {
+	t.Parallel()
+
+	for name, row := range map[string]struct {
+		size, status int
+		replayed     bool
+	}{
+		"small": {10, http.StatusCreated, true},
+		// Too large to be kept: it is known that there was a response.
+		"large": {100 << 10, http.StatusConflict, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := &forgetful{Store: idempotency.NewMemory(64 << 20)}
+				keeper := idempotency.New(store)
+				defer keeper.Close()
+
+				next := &counter{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.WriteHeader(http.StatusCreated)
+					_, _ = w.Write(make([]byte, row.size))
+				})}
+				h := keeper.Route(idempotency.Rule{RPC: rpc, Required: true, TTL: time.Hour})(next)
+
+				wantStatus(t, call{}.to(t, h), http.StatusCreated, false)
+				// The lease is over by then.
+				time.Sleep(5 * time.Minute)
+				store.back.Store(true)
+				time.Sleep(time.Second)
+				wantStatus(t, call{}.to(t, h), row.status, row.replayed)
+				next.want(t, 1)
+			})
+		})
+	}
 }
 
 func TestReleaseFails(t *testing.T) {

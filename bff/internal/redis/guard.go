@@ -197,7 +197,12 @@ func (g *guard) call(ctx context.Context, key string, next func(context.Context)
 		return err
 	}
 
-	done(err)
+	if reason == reasonFull {
+		done(nil)
+	} else {
+		done(err)
+	}
+
 	g.failed(ctx, reason, err)
 
 	return &outageError{reason, err}

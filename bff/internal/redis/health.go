@@ -38,6 +38,8 @@ type health struct {
 	reasons map[string]bool
 	failed  time.Time
 	replied time.Time
+	// policy is the maxmemory-policy that evicts; empty: it does not, or is unknown.
+	policy string
 }
 
 func newHealth(logger *slog.Logger, openFor time.Duration) *health {
@@ -109,6 +111,21 @@ func (h *health) trouble() []string {
 	return slices.Sorted(maps.Keys(h.reasons))
 }
 
+// evicts sets the maxmemory-policy, and reports whether that is news.
+func (h *health) evicts(policy string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	if policy == safePolicy {
+		policy = ""
+	}
+
+	before := h.policy
+	h.policy = policy
+
+	return policy != "" && policy != before
+}
+
 // newProbe returns a function that checks whether Redis works for the stores: with a script that writes, as theirs do. Reading
 // works in many states in which writing does not. It leaves nothing behind. In a Cluster it writes beside the key, if there is one.
 func newProbe(client *Client) func(ctx context.Context, key string) error {
@@ -131,8 +148,6 @@ func (c *Client) watch(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 
-	policy := safePolicy
-
 	for {
 		select {
 		case <-ctx.Done():
@@ -146,8 +161,7 @@ func (c *Client) watch(ctx context.Context) {
 				continue
 			}
 
-			policy = c.checkPolicy(ctx, policy)
-
+			c.checkPolicy(ctx)
 			timer.Reset(checkInterval)
 		}
 	}
@@ -165,9 +179,9 @@ func (c *Client) check(ctx context.Context) error {
 	return c.eachPrimary(ctx, func(ctx context.Context, node goredis.Cmdable) error { return node.Ping(ctx).Err() })
 }
 
-// checkPolicy warns of a maxmemory-policy that evicts, unless it is the one that was found before, and returns it. Managed Redis
-// often forbid CONFIG GET, but not INFO; if that is forbidden as well, the policy is unknown, which is no outage.
-func (c *Client) checkPolicy(ctx context.Context, before string) string {
+// checkPolicy warns of a maxmemory-policy that evicts, unless it is the one that was found before. Managed Redis often forbid CONFIG
+// GET, but not INFO; if that is forbidden as well, the policy is unknown, which is no outage.
+func (c *Client) checkPolicy(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, c.guard.timeout)
 	defer cancel()
 
@@ -192,15 +206,13 @@ func (c *Client) checkPolicy(ctx context.Context, before string) string {
 		return err //nolint:wrapcheck // It is not told.
 	})
 	if err != nil || found == "" {
-		return before
+		return
 	}
 
-	if found != safePolicy && found != before {
+	if c.guard.health.evicts(found) {
 		c.guard.health.logger.Warn("redis may evict what must be kept, such as idempotency keys: set its maxmemory-policy to "+
 			safePolicy, "maxmemory_policy", found)
 	}
-
-	return found
 }
 
 // policyOf finds the maxmemory-policy in what INFO replied.

@@ -92,3 +92,13 @@ func (c *Client) State() State { return c.guard.breaker.State() }
 
 // Trouble lists why Redis does not work, as the log says it, from the first failure until it has worked for a while. Nil: it works.
 func (c *Client) Trouble() []string { return c.guard.health.trouble() }
+
+// Evicts returns the maxmemory-policy by which Redis may evict what must be kept, as of the last check. Empty: it does not, or does
+// not tell.
+func (c *Client) Evicts() string {
+	h := c.guard.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	return h.policy
+}

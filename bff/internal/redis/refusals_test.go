@@ -162,11 +162,6 @@ func TestRefusalsAreOutages(t *testing.T) {
 		refuse, heal [][]any
 	}{
 		{
-			"oom",
-			[][]any{{"CONFIG", "SET", "maxmemory", "1"}},
-			[][]any{{"CONFIG", "SET", "maxmemory", "0"}},
-		},
-		{
 			"readonly",
 			[][]any{{"REPLICAOF", "127.0.0.1", "1"}},
 			[][]any{{"REPLICAOF", "NO", "ONE"}},

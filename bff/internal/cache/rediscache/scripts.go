@@ -85,8 +85,14 @@ end)
 return changed and 1 or 0
 `
 
-// luaInvalidate has the key state, and the prefix of tags, the tags and their life in milliseconds.
-const luaInvalidate = luaState + luaTags + `
+// luaWhenFull makes a script work in a Redis that is out of memory, which refuses only the first write of a script: this one, which
+// changes nothing, needs no memory.
+const luaWhenFull = `redis.call('PERSIST', KEYS[1])
+`
+
+// luaInvalidate has the key state, and the prefix of tags, the tags and their life in milliseconds. It works in a Redis that is out of
+// memory: otherwise other gateways, which can still read, would go on to serve what is obsolete.
+const luaInvalidate = luaState + luaTags + luaWhenFull + `
 state(KEYS[1])
 redis.call('HINCRBY', KEYS[1], 'count', 1)
 local now = redis.call('HGET', KEYS[1], 'count')
@@ -101,8 +107,8 @@ end)
 return 1
 `
 
-// luaForget has the key state.
-const luaForget = luaState + `
+// luaForget has the key state. It works in a Redis that is out of memory.
+const luaForget = luaState + luaWhenFull + `
 state(KEYS[1])
 redis.call('HINCRBY', KEYS[1], 'count', 1)
 redis.call('HSET', KEYS[1], 'floor', redis.call('HGET', KEYS[1], 'count'))

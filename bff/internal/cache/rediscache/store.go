@@ -10,8 +10,7 @@
 // fetched while its tag is first invalidated and then moved: it may be stored, although it is obsolete.
 //
 // Redis must run with maxmemory-policy noeviction: if it evicts a tag that was invalidated, a response whose fetch began before
-// that is stored. All keys but the state expire; while Redis is out of memory, nothing is stored, and invalidations count as not
-// delivered.
+// that is stored. All keys but the state expire; while Redis is out of memory, nothing is stored, and invalidations are delivered.
 package rediscache
 
 import (

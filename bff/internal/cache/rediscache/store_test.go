@@ -368,3 +368,22 @@ func BenchmarkLookup(b *testing.B) {
 		}
 	}
 }
+
+// Once, other gateways went on to serve what was obsolete, since they could still read.
+func TestInvalidationInAFullRedis(t *testing.T) {
+	t.Parallel()
+
+	server := redistest.Start(t)
+	one, two := gateway(t, server, patient), gateway(t, server, patient)
+
+	one.Puts("k", cachetest.Entry("1", "t"), one.Now("k"), time.Minute, true)
+	two.Finds("k", "1")
+	server.Do("CONFIG", "SET", "maxmemory", "1")
+	two.Finds("k", "1")
+
+	if err := one.Invalidate(t.Context(), []string{"t"}); err != nil {
+		t.Error(err)
+	}
+
+	two.Finds("k", "")
+}

@@ -1,7 +1,7 @@
 // Package redisidempotency stores idempotency keys in Redis, for several gateways.
 //
 // Redis must not evict what has not expired (maxmemory-policy noeviction): without its key, a write may be executed twice. If Redis
-// is full, keys are refused (idempotency.ErrFull).
+// is full, new keys are refused (idempotency.ErrFull).
 package redisidempotency
 
 import (
@@ -27,6 +27,9 @@ type Store struct {
 
 // A key is a hash: the fingerprint and the owner of the claim and, once there is one, the response, its head as JSON and its body.
 // It expires with the lease or the ttl, in milliseconds.
+//
+// A claim is finished even if Redis is out of memory, which refuses only the first write of a script that needs some: here that is
+// PEXPIRE, which needs none. The write has happened, and must not happen again.
 const (
 	claimScript = `
 local held = redis.call('HMGET', KEYS[1], 'fingerprint', 'head', 'body')
@@ -44,6 +47,7 @@ return {'in progress'}`
 	finishScript = `
 local owner = redis.call('HGET', KEYS[1], 'owner')
 if owner and owner ~= ARGV[2] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('HSET', KEYS[1], 'fingerprint', ARGV[1], 'owner', ARGV[2], 'head', ARGV[4], 'body', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1`

@@ -111,3 +111,25 @@ func TestNoRedisIsAnError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Once, a write that had happened was not stored, and its repetition happened as well when its lease was over.
+func TestClaimIsFinishedInAFullRedis(t *testing.T) {
+	t.Parallel()
+
+	server := redistest.Start(t)
+	u := idempotencytest.User{TB: t, Store: open(t, server, "")}
+	claim, other := idempotencytest.Claim("key", "print", "me"), idempotencytest.Claim("key", "print", "other")
+
+	u.Claims(claim, idempotency.Claimed)
+	server.Do("CONFIG", "SET", "maxmemory", "1")
+
+	if _, _, err := u.Claim(t.Context(), idempotencytest.Claim("another", "print", "me")); !errors.Is(err, idempotency.ErrFull) {
+		t.Errorf("a new key: %v", err)
+	}
+
+	u.Finishes(claim, idempotency.Response{Status: 201, Body: []byte("x")}, time.Hour, nil)
+
+	if got := u.Claims(other, idempotency.Done); string(got.Body) != "x" {
+		t.Errorf("got %+v", got)
+	}
+}
