@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 	"github.com/portico-gateway/portico/bff/internal/tool/drill/faultproxy"
@@ -127,8 +128,8 @@ func (r disturbed) evict(t *testing.T) {
 	}
 }
 
-// startDisturbed starts two gateways over a Redis, which is behind a proxy.
-func startDisturbed(t *testing.T, f fault) *probe {
+// startProbe starts two gateways over a Redis with the arguments, which is behind a proxy.
+func startProbe(t *testing.T, args []string, configure func(url string) func(*config.Config)) *probe {
 	t.Helper()
 
 	network, err := faultproxy.Open(t.Context())
@@ -142,11 +143,11 @@ func startDisturbed(t *testing.T, f fault) *probe {
 		}
 	})
 
-	r := disturbed{redistest.Start(t, f.args...), network}
+	r := disturbed{redistest.Start(t, args...), network}
 	r.createUser(t)
 	network.Point("tcp", r.Addr)
 
-	gateways, backend := gatewaytest.StartTwins(t, sharing("redis://portico:secret@"+network.Address()))
+	gateways, backend := gatewaytest.StartTwins(t, configure("redis://portico:secret@"+network.Address()))
 
 	return &probe{t: t, redis: r, gateways: gateways, backend: backend, client: gatewaytest.PlainClient(t)}
 }

@@ -22,6 +22,8 @@ type probe struct {
 	gateways [2]*gatewaytest.Site
 	backend  *gatewaytest.FlakyBackend
 	client   *http.Client
+	// asked is how many bytes Redis has replied to questions of spent.
+	asked int
 }
 
 // allowance is what each limit of the probes allows in a day.
@@ -81,7 +83,7 @@ func (p *probe) send(gateway int, request gatewaytest.Request) gatewaytest.Respo
 	}
 
 	if request.Header.Get("Authorization") == "" {
-		request.Header["Authorization"] = p.gateways[0].As(p.t, "alice")["Authorization"]
+		request.Header["Authorization"] = p.gateways[0].As(p.t, "alice", "users:admin")["Authorization"]
 	}
 
 	res, err := p.gateways[gateway].Send(p.t.Context(), p.client, request)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
@@ -62,40 +61,14 @@ func TestFaultsOfRedis(t *testing.T) {
 		text += r.String()
 	}
 
-	compareTable(t, text)
-}
-
-func compareTable(t *testing.T, table string) {
-	t.Helper()
-
-	text, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	before, rest, found := strings.Cut(string(text), tableHead)
-	if !found {
-		t.Fatalf("%s has no such table: %s", document, table)
-	}
-
-	old, after, _ := strings.Cut(rest, "\n\n")
-
-	switch {
-	case tableHead+old+"\n" == table:
-	case *update:
-		if err := os.WriteFile(document, []byte(before+table+"\n"+after), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("%s says\n%s\nbut this was seen (-update writes it):\n%s", document, old, table)
-	}
+	compareTable(t, document, tableHead, text, equal)
 }
 
 // observe has a fault happen.
 func observe(t *testing.T, f fault) row {
 	t.Helper()
 
-	p := startDisturbed(t, f)
+	p := startProbe(t, f.args, sharing)
 	p.prepare()
 	finish := p.beginOrder("begun")
 	f.begin(t, p.redis)
