@@ -41,6 +41,7 @@ type options struct {
 	latency    bool
 	rates      string
 	idle       int
+	footprint  int
 	overload   time.Duration
 	cpuProfile string
 }
@@ -77,6 +78,7 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&o.latency, "latency", false, "measure latencies instead, of small unless -only says otherwise")
 	flags.StringVar(&o.rates, "rates", "500,1000,2000", "requests a second to each gateway, comma-separated, for -latency")
 	flags.IntVar(&o.idle, "idle", 0, "measure the memory of so many idle connections instead")
+	flags.IntVar(&o.footprint, "footprint", 0, "measure the memory and files of so many connections and streams of each kind instead")
 	flags.DurationVar(&o.overload, "overload", 0, "offer twice the capacity of a gateway on one core for so long instead")
 	flags.StringVar(&o.cpuProfile, "cpuprofile", "", "write CPU profiles of portico instead: PAYLOAD=FILE, comma-separated")
 
@@ -106,8 +108,8 @@ func (o options) validate() error {
 		return errors.New("-check needs the binary to compare with: -against BINARY")
 	}
 
-	if o.svg != "" && (o.check || o.latency || o.idle > 0 || o.overload > 0 || o.cpuProfile != "") {
-		return errors.New("-svg draws CPU, which is not measured with -check, -latency, -idle, -overload and -cpuprofile")
+	if o.svg != "" && (o.check || o.latency || o.idle > 0 || o.footprint > 0 || o.overload > 0 || o.cpuProfile != "") {
+		return errors.New("-svg draws CPU, which is not measured with -check, -latency, -idle, -footprint, -overload and -cpuprofile")
 	}
 
 	if o.rounds < 1 || o.workers < 1 {
@@ -164,6 +166,10 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 func (o options) measure(ctx context.Context, w io.Writer, f *fleet, selected []payload) error {
 	if o.check {
 		return regressions(ctx, w, f, selected, o)
+	}
+
+	if o.footprint > 0 {
+		return measureFootprints(ctx, w, f, o)
 	}
 
 	if err := f.startGateways(ctx, o); err != nil {

@@ -101,7 +101,18 @@ func (s *orders) ListOrders(_ context.Context, req *orderv1.ListOrdersRequest) (
 	return s.short, nil
 }
 
-func (s *orders) WatchOrder(_ *orderv1.WatchOrderRequest, stream grpc.ServerStreamingServer[orderv1.WatchOrderResponse]) error {
+// WatchOrder sends all changes, or, of the order "open", one and then nothing.
+func (s *orders) WatchOrder(req *orderv1.WatchOrderRequest, stream grpc.ServerStreamingServer[orderv1.WatchOrderResponse]) error {
+	if req.GetOrderId() == "open" {
+		if err := stream.Send(s.changes[0]); err != nil {
+			return err
+		}
+
+		<-stream.Context().Done()
+
+		return nil
+	}
+
 	for _, change := range s.changes {
 		if err := stream.Send(change); err != nil {
 			return err
