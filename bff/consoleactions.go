@@ -109,7 +109,7 @@ func (g *Gateway) setLogLevel(_ context.Context, a console.LogLevelAction) (cons
 
 	switch {
 	case level == nil:
-		return console.Result{}, problem.New(codes.NotFound, "the program has a logger of its own, whose level cannot be changed here")
+		return console.Result{}, problem.New(codes.NotFound, "the level of the program's own logger cannot be changed here")
 	case a.Level == "" && a.For != "":
 		return console.Result{}, problem.New(codes.InvalidArgument, "for: needs level")
 	case a.Level == "":

@@ -18,8 +18,9 @@ func (g *Gateway) consoleState() console.State {
 	requests, streams := g.with.overload.InFlight()
 
 	state := console.State{
-		Upstreams: []console.Upstream{},
-		Drained:   g.drained.Load(), Stopping: g.with.life.over(),
+		Upstreams:   []console.Upstream{},
+		Drained:     g.drained.Load(),
+		Stopping:    g.with.life.over(),
 		CPU:         console.CPU{DelayMS: inMilliseconds(g.with.cpu.Current()), TargetMS: inMilliseconds(overload.TargetDelay)},
 		Requests:    console.InFlight{InFlight: requests, Limit: int64(overload.MaxInFlight)},
 		Streams:     console.InFlight{InFlight: streams, Limit: int64(overload.MaxStreams)},

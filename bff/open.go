@@ -135,7 +135,8 @@ func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err err
 		return nil, err
 	}
 	gen.handler, err = c.wrap(router, edge.Deps{
-		Logger: with.logger, Metrics: watched{with.metrics, &g.recent}, Tracer: with.tracer, Identify: callers.identify, Forward: c.headers.Collect,
+		Logger: with.logger, Metrics: watched{with.metrics, &g.recent}, Tracer: with.tracer,
+		Identify: callers.identify, Forward: c.headers.Collect,
 		Overload: with.cpu.Handler(router.Priority), CountRefusal: with.cpu.CountRefusal,
 		Connections: with.connections.Handler, CloseAfter: with.connections.CloseAfter, Responses: with.responses.Handler,
 		Certificate: certificates.clients.Handler, ClientLimit: gen.stores.limiter.PerClient(c.config.Limits.Client),

@@ -61,7 +61,9 @@ func printWelcome(w io.Writer, in welcome) {
 		token = "(" + err.Error() + ")"
 	}
 
-	admin, console, docs := "off", "off", "off"
+	const off = "off"
+
+	admin, console, docs := off, off, off
 	// The page has the switch of the backends as well.
 	control := in.server
 

@@ -12,4 +12,6 @@ func (m *Metrics) addActions() {
 }
 
 // ObserveAdminAction counts an action. Both come from bounded sets.
-func (m *Metrics) ObserveAdminAction(action, result string) { m.actions.total.WithLabelValues(action, result).Inc() }
+func (m *Metrics) ObserveAdminAction(action, result string) {
+	m.actions.total.WithLabelValues(action, result).Inc()
+}

@@ -41,7 +41,8 @@ func (p *Pool) Breaker(name, rpc string) (*breaker.Breaker, error) {
 	return nil, fmt.Errorf("%w: upstream %s has no method %q with a breaker of its own", ErrNotFound, name, rpc)
 }
 
-// Drain keeps new calls away from an address of a backend, or ends that: see balance.Group. The error is ErrNotFound or ErrConflict.
+// Drain keeps new calls away from an address of a backend, or ends that: see balance.Group. The error is ErrNotFound or
+// ErrConflict.
 func (p *Pool) Drain(name, address string, drained bool) error {
 	u, ok := p.upstreams[name]
 

@@ -2,8 +2,8 @@ package console
 
 import "time"
 
-// About is what the gateway is and how it is configured. It is the data of the event "about", which is sent when a page connects and
-// whenever the content has changed. It has no secrets.
+// About is what the gateway is and how it is configured. It is the data of the event "about", which is sent when a page connects
+// and whenever the content has changed. It has no secrets.
 type About struct {
 	// Version is that of Portico, Revision that of the program's repository, and Go that of the Go release; "unknown" if the build
 	// does not say.

@@ -12,10 +12,11 @@ import (
 	"sync"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/portico-gateway/portico/bff/internal/admin/console"
 	"github.com/portico-gateway/portico/bff/internal/admin/console/window"
 	"github.com/portico-gateway/portico/bff/internal/problem"
-	"google.golang.org/grpc/codes"
 )
 
 // source is what a console under test shows.

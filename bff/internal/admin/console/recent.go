@@ -21,8 +21,8 @@ type Recent struct {
 	next int
 }
 
-// Observe remembers a request if the gateway has refused it or if its status is 5xx. For one that succeeds it costs a comparison. Of
-// the client sent there is only its request id.
+// Observe remembers a request if the gateway has refused it or if its status is 5xx. For one that succeeds it costs a comparison.
+// Of what the client sent there is only its request id.
 func (f *Recent) Observe(method string, rec *reqinfo.Record, status int, took time.Duration) {
 	if status < http.StatusBadRequest {
 		return
@@ -107,7 +107,7 @@ func reasonWords(reason reqinfo.Reason) string {
 		reqinfo.ReasonOwner:                "the caller is not the owner",
 		reqinfo.ReasonCondition:            "the caller does not meet the condition of the access policy",
 		reqinfo.ReasonRateLimit:            "the rate limit is reached",
-		reqinfo.ReasonRateLimitStore:       "Redis cannot tell whether the rate limit is reached, and the limit is closed on an outage",
+		reqinfo.ReasonRateLimitStore:       "Redis cannot tell whether the limit is reached, which is closed on an outage",
 		reqinfo.ReasonMaxInFlight:          "too many requests are in flight (overload.max_in_flight)",
 		reqinfo.ReasonMaxStreams:           "too many streams are open (overload.max_streams)",
 		reqinfo.ReasonCPU:                  "work waits too long for a CPU (overload.target_delay)",

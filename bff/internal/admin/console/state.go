@@ -87,6 +87,8 @@ type Windows struct {
 
 // Upstream is the state of a backend.
 type Upstream struct {
+	Windows
+
 	Name string `json:"name"`
 	// State is "ok", or "unavailable" if its breaker is open or none of its addresses can be called. Detail says why.
 	State   string  `json:"state"`
@@ -101,8 +103,6 @@ type Upstream struct {
 	// Waiting is how many calls wait for their reply, which count against ConcurrencyLimit. Absent: there is no limit.
 	Waiting          int `json:"waiting,omitempty"`
 	ConcurrencyLimit int `json:"concurrency_limit,omitempty"`
-
-	Windows
 }
 
 // Breaker is the state of a circuit breaker.
@@ -115,10 +115,10 @@ type Breaker struct {
 
 // MethodBreaker is that of a method.
 type MethodBreaker struct {
+	Breaker
+
 	// RPC is the method as in a selector.
 	RPC string `json:"rpc"`
-
-	Breaker
 }
 
 // Address is an address of a backend.
@@ -132,12 +132,12 @@ type Address struct {
 
 // RouteState is what goes on at a route.
 type RouteState struct {
+	Windows
+
 	Method string `json:"method"`
 	Path   string `json:"path"`
 	// InFlight is how many requests are being served now, with streams.
 	InFlight int64 `json:"in_flight"`
-
-	Windows
 }
 
 // Limit is a rate limit, for one kind of key. The rates are over the last 10 seconds.

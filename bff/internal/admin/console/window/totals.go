@@ -1,5 +1,6 @@
-// Package window makes rates and percentiles out of counters that only grow, over the last seconds: it is shown totals now and then,
-// and compares the newest with older ones. It adds nothing to the cost of a request, since the counters are those of the metrics.
+// Package window makes rates and percentiles out of counters that only grow, over the last seconds: it is shown totals now and
+// then, and compares the newest with older ones. It adds nothing to the cost of a request, since the counters are those of the
+// metrics.
 package window
 
 // Totals are what was counted since the process began. Nothing in them is changed afterwards.
