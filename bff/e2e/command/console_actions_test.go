@@ -1,8 +1,10 @@
 package command_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -100,9 +102,7 @@ func TestConsoleTakesNoTextForHTML(t *testing.T) {
 	mux.Handle("/", proxy)
 	mux.HandleFunc("/console/events", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		_, _ = fmt.Fprint(w, events)
-		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done()
+		repeat(r.Context(), w, events)
 	})
 
 	site := httptest.NewServer(mux)
@@ -124,6 +124,25 @@ func TestConsoleTakesNoTextForHTML(t *testing.T) {
 
 	if got := browsertest.Get(page, chromedp.Evaluate[int](`document.querySelectorAll("img, script:not([src='main.js'])").length + (window.harmed ?? 0)`)); got != 0 {
 		t.Errorf("%d elements of texts", got)
+	}
+}
+
+// repeat writes events like a gateway, but the same ones, until the client is gone.
+func repeat(ctx context.Context, w http.ResponseWriter, events string) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+
+	for {
+		_, err := io.WriteString(w, events)
+		if err != nil || http.NewResponseController(w).Flush() != nil {
+			return
+		}
+
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 
