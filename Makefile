@@ -136,7 +136,7 @@ apis:
 RACED := $$(go -C $(E2E) list ./... | grep -vE '/(conformance|description$(if $(NO_BROWSER),|browsertest))$$')
 
 # Tests that open pages in Chromium, by their names.
-BROWSER := ^Test(Console|Demo|Docs|EventSourceGoesOn)
+BROWSER := ^Test(ConsolePage|Demo|Docs|EventSourceGoesOn)
 
 .PHONY: browser
 browser: need-race need-chromium ## Run the tests that open pages in a browser.

@@ -39,8 +39,8 @@ func (p *process) console(t *testing.T) (url, credential string) {
 	return found[1], found[2]
 }
 
-// openConsole opens the console at a URL and waits for its first figures.
-func openConsole(t *testing.T, url string) *browsertest.Page {
+// openConsolePage opens the console at a URL and waits for its first figures.
+func openConsolePage(t *testing.T, url string) *browsertest.Page {
 	t.Helper()
 
 	page := browsertest.Open(t)
@@ -65,12 +65,12 @@ func comes(page *browsertest.Page, expression string) {
 	}).then(() => {})`, chromedp.EvalAwaitPromise))
 }
 
-// fits holds that nothing of the page is beside the window of a phone.
+// fits holds that nothing of the page is beside the window.
 func fits(t *testing.T, page *browsertest.Page) {
 	t.Helper()
 
 	if got := page.Overflow(); got > 0 {
-		t.Errorf("it is %d pixels too wide for a phone", got)
+		t.Errorf("it is %d pixels too wide", got)
 	}
 
 	for _, box := range page.Sideways() {
@@ -78,12 +78,12 @@ func fits(t *testing.T, page *browsertest.Page) {
 	}
 }
 
-func TestConsoleShowsRoutesAndTraffic(t *testing.T) {
+func TestConsolePageShowsRoutesAndTraffic(t *testing.T) {
 	t.Parallel()
 
 	p := startDev(t, t.TempDir())
 	url, _ := p.console(t)
-	page := openConsole(t, url)
+	page := openConsolePage(t, url)
 	alice := p.token(t, "alice")
 
 	for range 20 {
@@ -121,6 +121,7 @@ func TestConsoleShowsRoutesAndTraffic(t *testing.T) {
 
 	t.Run("filter_keeps_its_focus", func(t *testing.T) { filterRoutes(t, page) })
 
+	fits(t, page)
 	readable(t, page, "desktop")
 	page.Phone()
 	fits(t, page)

@@ -73,7 +73,7 @@ func returned(t *testing.T, page *browsertest.Page, address string) (backend *pr
 	return backend, shown(page, "ok", before).Sub(accepting)
 }
 
-func TestConsoleShowsWhatIsGone(t *testing.T) {
+func TestConsolePageShowsWhatIsGone(t *testing.T) {
 	t.Parallel()
 
 	port := freePorts(t)
@@ -96,7 +96,7 @@ upstreams:
 	backend, gateway := startNumbers(t, address(0), filepath.Join(t.TempDir(), "end")), serve()
 	eventually(t, "the gateway listening", func() bool { return listening.MatchString(gateway.stderr.String()) })
 
-	page := openConsole(t, "http://"+address(1)+"/console/")
+	page := openConsolePage(t, "http://"+address(1)+"/console/")
 	comes(page, rowOf("upstreams", "order")+`.querySelector(".dot.good")`)
 	follow(page, "order")
 

@@ -23,12 +23,12 @@ func press(page *browsertest.Page, expression string) {
 	page.Do(chromedp.Evaluate[chromedp.Void](expression + `.click()`))
 }
 
-func TestConsoleActions(t *testing.T) {
+func TestConsolePageActs(t *testing.T) {
 	t.Parallel()
 
 	p := startDev(t, t.TempDir())
 	at, secret := p.console(t)
-	page := openConsole(t, at)
+	page := openConsolePage(t, at)
 	order := rowOf("upstreams", "order")
 	set := order + `.querySelector(".breaker button")`
 
@@ -83,8 +83,8 @@ func TestConsoleActions(t *testing.T) {
 
 const hostileHTML = `<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>`
 
-// TestConsoleTakesNoTextForHTML has a gateway whose every text is HTML.
-func TestConsoleTakesNoTextForHTML(t *testing.T) {
+// TestConsolePageTakesNoTextForHTML has a gateway whose every text is HTML.
+func TestConsolePageTakesNoTextForHTML(t *testing.T) {
 	t.Parallel()
 
 	p := startDev(t, t.TempDir())
@@ -111,7 +111,7 @@ func TestConsoleTakesNoTextForHTML(t *testing.T) {
 		site.Close()
 	})
 
-	page := openConsole(t, site.URL+"/console/")
+	page := openConsolePage(t, site.URL+"/console/")
 	press(page, `document.querySelector("#upstreams-table .breaker button")`)
 	page.Do(chromedp.WaitVisible(chromedp.CSS(consoleDialog)))
 
