@@ -28,7 +28,8 @@ export interface Action {
 
 const breakerEffects: Record<string, (of: string) => string> = {
   open: (of) => `Opens the circuit breaker of ${of}: every call to it is refused, until somebody changes that here.`,
-  closed: (of) => `Holds the circuit breaker of ${of} closed: every call is made and no failure counts, until somebody changes that here.`,
+  closed: (of) =>
+    `Holds the circuit breaker of ${of} closed: every call is made and no failure counts, until somebody changes that here.`,
   auto: (of) => `Closes the circuit breaker of ${of}. It has counted nothing, and opens by itself again.`,
 };
 
@@ -37,7 +38,11 @@ const breakerVerbs: Record<string, string> = { open: "Open the breaker", closed:
 /** Sets the breaker of an upstream, or of one of its methods that has a breaker of its own. */
 export function setBreaker(upstream: Upstream): Action {
   const methods = upstream.methods ?? [];
-  const of = { name: "rpc", label: "Breaker of", options: [["", `all of ${upstream.name}`], ...methods.map(({ rpc }) => [rpc, rpc] as const)] as const };
+  const of = {
+    name: "rpc",
+    label: "Breaker of",
+    options: [["", `all of ${upstream.name}`], ...methods.map(({ rpc }) => [rpc, rpc] as const)] as const,
+  };
   const state = {
     name: "state",
     label: "State",
@@ -83,7 +88,7 @@ export function drainGateway(drained: boolean): Action {
     fields: [],
     effect: () =>
       drained
-        ? "/readyz says that this gateway is not ready, so load balancers send it no new connections. It serves what still comes, and does not stop."
+        ? "/readyz says that this gateway is not ready, so load balancers send it no new connections. It serves what still comes."
         : "/readyz says that this gateway is ready again, if its other checks are well.",
     verb: () => verb,
     body: () => ({ drained }),
@@ -111,7 +116,9 @@ export function setLogLevel({ log }: State): Action {
       { name: "for", label: "For", options: durations, value: "10m" },
     ],
     effect: ({ level, for: time }) =>
-      level ? `Logs from ${level} upwards for ${durationName(time)}, then from ${configured} again.` : `Logs from ${configured} upwards, as configured.`,
+      level
+        ? `Logs from ${level} upwards for ${durationName(time)}, then from ${configured} again.`
+        : `Logs from ${configured} upwards, as configured.`,
     verb: ({ level }) => (level ? `Log from ${level} upwards` : "Log as configured"),
     body: ({ level, for: time }) => (level ? { level, for: time } : {}),
   };
@@ -128,7 +135,7 @@ export function purge(): Action {
     title: "Purge a tag from the cache",
     fields: [{ name: "tag", label: "Tag, with its values", placeholder: "order:ord_1" }],
     effect: ({ tag }) =>
-      `Cached responses with the tag ${tag || "…"} are not served any more, by this gateway and all others with the same Redis. The next requests for them call their backends.`,
+      `Cached responses with the tag ${tag || "…"} are not served any more, by this gateway and all others with the same Redis.`,
     verb: () => "Purge the tag",
     body: ({ tag }) => ({ tag }),
   };
@@ -141,7 +148,7 @@ export function reload(): Action {
     title: "Reload the configuration",
     fields: [],
     effect: () =>
-      "Reads the configuration file and the environment again and uses them for new requests. If they have a fault, nothing changes.",
+      "Reads the configuration file and the environment again, and uses them from then on. If they have a fault, nothing changes.",
     verb: () => "Reload",
     body: () => ({}),
   };

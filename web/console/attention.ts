@@ -34,9 +34,12 @@ function readiness(state: State): Notice[] {
     return [bad("The gateway is stopping.", "gateway")];
   }
   const drained = state.drained && warn(`An operator drained this gateway at ${clock(new Date(state.drained))}.`, "gateway");
-  // The drain itself is one of the checks.
-  const failed = drained ? [] : state.checks.filter((check) => check.required && check.state !== "ok");
-  return [...(drained ? [drained] : []), ...failed.map((c) => bad(`Not ready: ${c.name} ${c.state}${c.detail ? `, ${c.detail}` : ""}`, "gateway"))];
+  // The drain itself is one of the checks, whose state is "draining".
+  const failed = state.checks.filter((check) => check.required && check.state !== "ok" && !(drained && check.state === "draining"));
+  return [
+    ...(drained ? [drained] : []),
+    ...failed.map((c) => bad(`Not ready: ${c.name} ${c.state}${c.detail ? `, ${c.detail}` : ""}`, "gateway")),
+  ];
 }
 
 function upstream({ name, state, detail, breaker, methods, addresses }: Upstream): Notice[] {
@@ -53,7 +56,9 @@ function upstream({ name, state, detail, breaker, methods, addresses }: Upstream
   }
   const out = (addresses ?? []).filter((address) => !working.has(address.state));
   if (state === "ok" && out.length > 0) {
-    list.push(warn(`Upstream ${name}: ${plural(out.length, "address", "addresses")} of ${addresses?.length} cannot be called`, "upstreams"));
+    list.push(
+      warn(`Upstream ${name}: ${plural(out.length, "address", "addresses")} of ${addresses?.length} cannot be called`, "upstreams"),
+    );
   }
   return list;
 }

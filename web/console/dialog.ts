@@ -5,7 +5,10 @@ import type { Credential } from "./credential.js";
 
 /** The dialog that asks for the credential, says what an action will do, does it, and says what came of it. */
 export class ActionDialog {
-  readonly element = h("dialog", { id: "action", attributes: { "aria-labelledby": "action-title", "aria-describedby": "action-effect" } });
+  readonly element = h("dialog", {
+    id: "action",
+    attributes: { "aria-labelledby": "action-title", "aria-describedby": "action-effect" },
+  });
   readonly #credential: Credential;
   readonly #instance: () => string;
   #action: Action | undefined;
@@ -52,10 +55,16 @@ export class ActionDialog {
 
   #field({ name, label, options, value, placeholder }: Field): HTMLElement {
     if (!options) {
-      const input = h("input", { attributes: { type: "text", name, required: "", autocomplete: "off", ...(placeholder && { placeholder }) } });
+      const input = h("input", {
+        attributes: { type: "text", name, required: "", autocomplete: "off", ...(placeholder && { placeholder }) },
+      });
       return h("label", {}, label, input);
     }
-    const list = h("select", { attributes: { name } }, ...options.map(([of, text]) => h("option", { attributes: { value: of } }, text)));
+    const list = h(
+      "select",
+      { attributes: { name } },
+      ...options.map(([of, text]) => h("option", { attributes: { value: of } }, text)),
+    );
     list.value = value ?? options[0]?.[0] ?? "";
     return h("label", {}, label, list);
   }
@@ -103,11 +112,17 @@ export class ActionDialog {
 
   #finish(done: string, changed: string[] | undefined): void {
     const close = button("Close", { id: "action-close", class: "primary", click: () => this.element.close() });
-    const settings = changed && changed.length > 0 ? h("ul", { class: "mono" }, ...changed.map((name) => h("li", {}, name))) : undefined;
+    const settings =
+      changed && changed.length > 0 ? h("ul", { class: "mono" }, ...changed.map((name) => h("li", {}, name))) : undefined;
     fill(
       this.element,
       h("h2", { id: "action-title" }, this.#action?.title),
-      h("div", { id: "action-result", class: "notice good", attributes: { role: "alert" } }, h("p", { id: "action-effect" }, done), settings),
+      h(
+        "div",
+        { id: "action-result", class: "notice good", attributes: { role: "alert" } },
+        h("p", { id: "action-effect" }, done),
+        settings,
+      ),
       h("div", { class: "buttons" }, close),
     );
     close.focus();
@@ -128,7 +143,13 @@ export class ActionDialog {
 }
 
 /** The attributes of the field of the credential, which is sent in a header. */
-const secret = { type: "password", name: "credential", autocomplete: "off", pattern: "[ -~]+", title: "letters, digits and signs of ASCII" };
+const secret = {
+  type: "password",
+  name: "credential",
+  autocomplete: "off",
+  pattern: "[ -~]+",
+  title: "letters, digits and signs of ASCII",
+};
 
 /** The response to an action that was done. */
 interface Result {
@@ -157,5 +178,7 @@ function reasons(error: unknown): string[] {
     return [error.detail, ...(Array.isArray(faults) ? faults.map(String) : [])];
   }
   // Fetch throws a TypeError if there is no response, or if a header cannot be sent.
-  return [error instanceof TypeError ? "The gateway does not respond. It may have done it or not: look at its state." : String(error)];
+  return [
+    error instanceof TypeError ? "The gateway does not respond. It may have done it or not: look at its state." : String(error),
+  ];
 }

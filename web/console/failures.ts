@@ -22,7 +22,19 @@ export function failureTable(): Table<Failure> {
 }
 
 /** What the filter looks at. */
-export function failureText({ method, path, rpc, status, code, reason, limit, upstream, address, text: said, request_id: id }: Failure): string {
+export function failureText({
+  method,
+  path,
+  rpc,
+  status,
+  code,
+  reason,
+  limit,
+  upstream,
+  address,
+  text: said,
+  request_id: id,
+}: Failure): string {
   return [method, path, rpc, status, code, reason, limit, upstream, address, said, id].filter(Boolean).join(" ");
 }
 

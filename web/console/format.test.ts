@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { count, duration, latency, percent, plural, rate } from "./format.js";
+import { count, latency, percent, plural, rate } from "./format.js";
 
 test("rates keep three digits, and little is not nothing", () => {
   for (const [value, want] of [
@@ -42,20 +42,6 @@ test("latencies change their unit where they would have four digits", () => {
     [12_345, "12.3 s"],
   ] as const) {
     assert.equal(latency(value), want);
-  }
-});
-
-test("durations have their two largest units", () => {
-  for (const [value, want] of [
-    [-1, "0 s"],
-    [0.9, "0 s"],
-    [59, "59 s"],
-    [60, "1 min"],
-    [3_725, "1 h 2 min"],
-    [86_400 + 30, "1 d"],
-    [200_000, "2 d 7 h"],
-  ] as const) {
-    assert.equal(duration(value), want);
   }
 });
 

@@ -50,32 +50,6 @@ export function latency(milliseconds: number | undefined): string {
   return milliseconds < 9.95 ? `${milliseconds.toFixed(1)} ms` : `${milliseconds.toFixed(0)} ms`;
 }
 
-const units = [
-  ["d", 86_400],
-  ["h", 3_600],
-  ["min", 60],
-  ["s", 1],
-] as const;
-
-/** A number of seconds in its two largest units, such as "2 d 3 h". */
-export function duration(seconds: number): string {
-  let rest = Math.max(0, Math.floor(seconds));
-  const parts: string[] = [];
-  for (const [unit, size] of units) {
-    const amount = Math.floor(rest / size);
-    rest %= size;
-    if (amount > 0) {
-      parts.push(`${amount} ${unit}`);
-    } else if (parts.length > 0) {
-      break;
-    }
-    if (parts.length === 2) {
-      break;
-    }
-  }
-  return parts.join(" ") || "0 s";
-}
-
 /** The time of day, where the browser is. */
 export function clock(time: Date): string {
   return clockFormat.format(time);

@@ -50,7 +50,7 @@ export class Histories {
   }
 }
 
-/** The path of a line over the values, in a box of this size: the newest is at the right, zero at the bottom, the largest at the top. */
+/** The path of a line over the values in a box: the newest is at the right, zero at the bottom, the largest at the top. */
 export function line(values: readonly number[], width: number, height: number): string {
   const top = Math.max(...values);
   if (values.length < 2) {

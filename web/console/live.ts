@@ -9,7 +9,7 @@ export interface Source {
 
 /** The gateway sends the state every second. Without one for this long, in milliseconds, the last one is old. */
 export const staleAfter = 2_500;
-/** A connection on which nothing has come for this long, in milliseconds, is given up: the other side may be gone without a word. */
+/** A connection on which nothing has come for this long, in milliseconds, is given up: the gateway may have lost it. */
 export const deadAfter = 10_000;
 /** How long to wait before connecting again, in milliseconds. */
 export const retryAfter = 1_000;

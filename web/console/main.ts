@@ -58,7 +58,10 @@ function showRoutes(about: About, state: State): void {
   const active = byId<HTMLInputElement>("routes-active").checked;
   const wanted = rows.filter((row) => (!active || row.state) && matches(row.text, query));
   routes.update(wanted);
-  setText(byId("routes-count"), wanted.length === rows.length ? count(rows.length) : `${count(wanted.length)} of ${count(rows.length)}`);
+  setText(
+    byId("routes-count"),
+    wanted.length === rows.length ? count(rows.length) : `${count(wanted.length)} of ${count(rows.length)}`,
+  );
 }
 
 function showFailures({ failures: all }: State): void {
@@ -66,7 +69,10 @@ function showFailures({ failures: all }: State): void {
   const query = byId<HTMLInputElement>("failures-filter").value;
   const wanted = rows.filter((failure) => matches(failureText(failure), query));
   failures.update(wanted);
-  setText(byId("failures-count"), wanted.length === rows.length ? count(rows.length) : `${count(wanted.length)} of ${count(rows.length)}`);
+  setText(
+    byId("failures-count"),
+    wanted.length === rows.length ? count(rows.length) : `${count(wanted.length)} of ${count(rows.length)}`,
+  );
 }
 
 /** What is announced to screen readers changes only with its text. */
@@ -82,7 +88,9 @@ function showNotices(about: About, state: State): void {
   byId("attention").hidden = list.length === 0;
   fill(
     byId("notices"),
-    ...list.map(({ kind, text, section }) => h("li", { class: `notice ${kind}` }, h("a", { attributes: { href: `#${section}` } }, text))),
+    ...list.map(({ kind, text, section }) =>
+      h("li", { class: `notice ${kind}` }, h("a", { attributes: { href: `#${section}` } }, text)),
+    ),
   );
 }
 

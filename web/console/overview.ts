@@ -20,7 +20,11 @@ const figures: Figure[] = [
     chart: true,
     of: ({ routes }) => {
       const all = sum(routes, ({ last_10s }) => last_10s.per_second);
-      return { text: rate(all), detail: `${rate(sum(routes, ({ last_1m }) => last_1m.per_second))} in the last minute`, value: all };
+      return {
+        text: rate(all),
+        detail: `${rate(sum(routes, ({ last_1m }) => last_1m.per_second))} in the last minute`,
+        value: all,
+      };
     },
   },
   {
@@ -30,7 +34,12 @@ const figures: Figure[] = [
       const all = sum(routes, ({ last_10s }) => last_10s.per_second);
       const errors = sum(routes, ({ last_10s }) => last_10s.per_second * last_10s.error_share);
       const part = all > 0 ? errors / all : 0;
-      return { text: percent(part), detail: `${rate(errors)} per second`, value: errors, kind: part >= 0.05 ? "bad" : part > 0 ? "warn" : "idle" };
+      return {
+        text: percent(part),
+        detail: `${rate(errors)} per second`,
+        value: errors,
+        kind: part >= 0.05 ? "bad" : part > 0 ? "warn" : "idle",
+      };
     },
   },
   { name: "Requests in flight", of: ({ requests }) => inFlight(requests) },
@@ -54,7 +63,11 @@ const figures: Figure[] = [
     name: "Refused by limits",
     of: ({ limits }) => {
       const refused = sum(limits, (limit) => limit.refused_per_second);
-      return { text: `${rate(refused)}/s`, detail: `${count(sum(limits, (limit) => limit.refused_last_minute))} in the last minute`, kind: refused > 0 ? "warn" : "idle" };
+      return {
+        text: `${rate(refused)}/s`,
+        detail: `${count(sum(limits, (limit) => limit.refused_last_minute))} in the last minute`,
+        kind: refused > 0 ? "warn" : "idle",
+      };
     },
   },
 ];

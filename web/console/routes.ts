@@ -40,7 +40,13 @@ export function routeRows({ services }: About, { routes: states }: State): Route
   return [...rows, ...[...open].map(([key, state]) => row(key, state, "", state))];
 }
 
-function row(key: string, { method, path }: { method: string; path: string }, upstream: string, state?: RouteState, route?: Route): RouteRow {
+function row(
+  key: string,
+  { method, path }: { method: string; path: string },
+  upstream: string,
+  state?: RouteState,
+  route?: Route,
+): RouteRow {
   const text = `${key} ${route ? `${route.rpc} ${route.summary} ${route.stream ?? ""}` : noRoute} ${upstream}`;
   return { key, method, path, upstream, text, ...(route && { route }), ...(state && { state }) };
 }
@@ -56,7 +62,12 @@ export function routeTable(window: (of: Windows) => Rates, histories: Histories)
         ({ state }) => state && window(state),
         ({ key }) => histories.of(key),
       ),
-      { name: "In flight", kind: "number", by: ({ state }) => state?.in_flight ?? 0, cell: text(({ state }) => count(state?.in_flight ?? 0)) },
+      {
+        name: "In flight",
+        kind: "number",
+        by: ({ state }) => state?.in_flight ?? 0,
+        cell: text(({ state }) => count(state?.in_flight ?? 0)),
+      },
     ],
     key: ({ key }) => key,
     order: { column: "Per second", down: true },
@@ -81,7 +92,9 @@ function nameCell(cell: HTMLElement): (row: RouteRow) => void {
     endpoint(row);
     details.hidden = !route;
     setText(summary, [streams[route?.stream ?? ""], route?.summary].filter(Boolean).join(" · "));
-    policy.replaceChildren(...facts([["RPC", route?.rpc], ...(route?.policy ?? []).map(({ name, value }) => [name, value] as const)]));
+    policy.replaceChildren(
+      ...facts([["RPC", route?.rpc], ...(route?.policy ?? []).map(({ name, value }) => [name, value] as const)]),
+    );
   };
 }
 

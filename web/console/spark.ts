@@ -5,7 +5,7 @@ const namespace = "http://www.w3.org/2000/svg";
 const width = 72;
 const height = 18;
 
-/** Adds a small line chart to an element, and returns what shows other values. It repeats a figure, so screen readers are not told. */
+/** Adds a small line chart, and returns what shows other values. It repeats a figure, so it is hidden from screen readers. */
 export function spark(parent: Element): (values: readonly number[]) => void {
   const svg = document.createElementNS(namespace, "svg");
   const path = document.createElementNS(namespace, "path");

@@ -43,7 +43,7 @@ interface Shown<Row> {
 }
 
 /**
- * A table that is brought up to date in place: rows and cells stay the same elements, so that focus, selection, and what is unfolded stay.
+ * A table that is brought up to date in place: rows and cells stay the same elements, and so focus and selection stay.
  * Below the width of a phone its style makes a card of each row; the roles are written out because that would take them away.
  */
 export class Table<Row> {
@@ -67,7 +67,11 @@ export class Table<Row> {
     this.#table = h(
       "table",
       { attributes: { role: "table", "aria-label": name } },
-      h("thead", { attributes: { role: "rowgroup" } }, h("tr", { attributes: { role: "row" } }, ...columns.map((c) => this.#heading(c)))),
+      h(
+        "thead",
+        { attributes: { role: "rowgroup" } },
+        h("tr", { attributes: { role: "row" } }, ...columns.map((c) => this.#heading(c))),
+      ),
       this.#body,
     );
     this.#empty = h("p", { class: "quiet empty" }, empty);
@@ -87,7 +91,11 @@ export class Table<Row> {
     }
     const wanted = sorted(rows, this.#order, (row, name) => this.#columns.find((c) => c.name === name)?.by?.(row));
     const move = this.#turn++ % turns === 0 && !this.#inUse();
-    place(this.#body, wanted.map((row) => this.#row(row)), move);
+    place(
+      this.#body,
+      wanted.map((row) => this.#row(row)),
+      move,
+    );
     this.#table.hidden = rows.length === 0;
     this.#empty.hidden = rows.length > 0;
   }
@@ -156,7 +164,7 @@ export class Table<Row> {
   }
 }
 
-/** Brings the children of a parent into an order, and touches none that is right. Unless old ones may move, it only adds those that are new. */
+/** Brings the children of a parent into an order. Without move, only those that are new get a place. */
 function place(parent: HTMLElement, children: HTMLElement[], move: boolean): void {
   let before: Element | null = null;
   for (const child of children) {

@@ -51,7 +51,8 @@ func openConsolePage(t *testing.T, url string) *browsertest.Page {
 
 // rowOf is the row of a table whose first cell has a text.
 func rowOf(table, text string) string {
-	return `[...document.querySelectorAll("#` + table + `-table tbody tr")].find((row) => row.cells[0].textContent.includes(` + strconv.Quote(text) + `))`
+	return `[...document.querySelectorAll("#` + table + `-table tbody tr")]` +
+		`.find((row) => row.cells[0].textContent.includes(` + strconv.Quote(text) + `))`
 }
 
 // comes waits until an expression is true on the page.

@@ -63,7 +63,11 @@ var breakerEffects = {
 var breakerVerbs = { open: "Open the breaker", closed: "Hold it closed", auto: "Let it decide" };
 function setBreaker(upstream2) {
   const methods = upstream2.methods ?? [];
-  const of = { name: "rpc", label: "Breaker of", options: [["", `all of ${upstream2.name}`], ...methods.map(({ rpc }) => [rpc, rpc])] };
+  const of = {
+    name: "rpc",
+    label: "Breaker of",
+    options: [["", `all of ${upstream2.name}`], ...methods.map(({ rpc }) => [rpc, rpc])]
+  };
   const state2 = {
     name: "state",
     label: "State",
@@ -100,7 +104,7 @@ function drainGateway(drained) {
     name: "drain",
     title: drained ? "Drain this gateway" : "End the drain of this gateway",
     fields: [],
-    effect: () => drained ? "/readyz says that this gateway is not ready, so load balancers send it no new connections. It serves what still comes, and does not stop." : "/readyz says that this gateway is ready again, if its other checks are well.",
+    effect: () => drained ? "/readyz says that this gateway is not ready, so load balancers send it no new connections. It serves what still comes." : "/readyz says that this gateway is ready again, if its other checks are well.",
     verb: () => verb,
     body: () => ({ drained })
   };
@@ -136,7 +140,7 @@ function purge() {
     name: "purge",
     title: "Purge a tag from the cache",
     fields: [{ name: "tag", label: "Tag, with its values", placeholder: "order:ord_1" }],
-    effect: ({ tag }) => `Cached responses with the tag ${tag || "…"} are not served any more, by this gateway and all others with the same Redis. The next requests for them call their backends.`,
+    effect: ({ tag }) => `Cached responses with the tag ${tag || "…"} are not served any more, by this gateway and all others with the same Redis.`,
     verb: () => "Purge the tag",
     body: ({ tag }) => ({ tag })
   };
@@ -146,7 +150,7 @@ function reload() {
     name: "reload",
     title: "Reload the configuration",
     fields: [],
-    effect: () => "Reads the configuration file and the environment again and uses them for new requests. If they have a fault, nothing changes.",
+    effect: () => "Reads the configuration file and the environment again, and uses them from then on. If they have a fault, nothing changes.",
     verb: () => "Reload",
     body: () => ({})
   };
@@ -226,8 +230,11 @@ function readiness(state2) {
     return [bad("The gateway is stopping.", "gateway")];
   }
   const drained = state2.drained && warn(`An operator drained this gateway at ${clock(new Date(state2.drained))}.`, "gateway");
-  const failed = drained ? [] : state2.checks.filter((check2) => check2.required && check2.state !== "ok");
-  return [...drained ? [drained] : [], ...failed.map((c) => bad(`Not ready: ${c.name} ${c.state}${c.detail ? `, ${c.detail}` : ""}`, "gateway"))];
+  const failed = state2.checks.filter((check2) => check2.required && check2.state !== "ok" && !(drained && check2.state === "draining"));
+  return [
+    ...drained ? [drained] : [],
+    ...failed.map((c) => bad(`Not ready: ${c.name} ${c.state}${c.detail ? `, ${c.detail}` : ""}`, "gateway"))
+  ];
 }
 function upstream({ name, state: state2, detail, breaker, methods, addresses }) {
   const list2 = [];
@@ -243,7 +250,9 @@ function upstream({ name, state: state2, detail, breaker, methods, addresses }) 
   }
   const out = (addresses ?? []).filter((address) => !working.has(address.state));
   if (state2 === "ok" && out.length > 0) {
-    list2.push(warn(`Upstream ${name}: ${plural(out.length, "address", "addresses")} of ${addresses?.length} cannot be called`, "upstreams"));
+    list2.push(
+      warn(`Upstream ${name}: ${plural(out.length, "address", "addresses")} of ${addresses?.length} cannot be called`, "upstreams")
+    );
   }
   return list2;
 }
@@ -394,7 +403,10 @@ function isFieldError(value) {
 
 // web/console/dialog.ts
 var ActionDialog = class {
-  element = h("dialog", { id: "action", attributes: { "aria-labelledby": "action-title", "aria-describedby": "action-effect" } });
+  element = h("dialog", {
+    id: "action",
+    attributes: { "aria-labelledby": "action-title", "aria-describedby": "action-effect" }
+  });
   #credential;
   #instance;
   #action;
@@ -438,10 +450,16 @@ var ActionDialog = class {
   }
   #field({ name, label: label2, options, value, placeholder }) {
     if (!options) {
-      const input = h("input", { attributes: { type: "text", name, required: "", autocomplete: "off", ...placeholder && { placeholder } } });
+      const input = h("input", {
+        attributes: { type: "text", name, required: "", autocomplete: "off", ...placeholder && { placeholder } }
+      });
       return h("label", {}, label2, input);
     }
-    const list2 = h("select", { attributes: { name } }, ...options.map(([of, text2]) => h("option", { attributes: { value: of } }, text2)));
+    const list2 = h(
+      "select",
+      { attributes: { name } },
+      ...options.map(([of, text2]) => h("option", { attributes: { value: of } }, text2))
+    );
     list2.value = value ?? options[0]?.[0] ?? "";
     return h("label", {}, label2, list2);
   }
@@ -489,7 +507,12 @@ var ActionDialog = class {
     fill(
       this.element,
       h("h2", { id: "action-title" }, this.#action?.title),
-      h("div", { id: "action-result", class: "notice good", attributes: { role: "alert" } }, h("p", { id: "action-effect" }, done), settings),
+      h(
+        "div",
+        { id: "action-result", class: "notice good", attributes: { role: "alert" } },
+        h("p", { id: "action-effect" }, done),
+        settings
+      ),
       h("div", { class: "buttons" }, close)
     );
     close.focus();
@@ -507,7 +530,13 @@ var ActionDialog = class {
     this.element.querySelector("#action-credential:not([hidden]) input")?.focus();
   }
 };
-var secret = { type: "password", name: "credential", autocomplete: "off", pattern: "[ -~]+", title: "letters, digits and signs of ASCII" };
+var secret = {
+  type: "password",
+  name: "credential",
+  autocomplete: "off",
+  pattern: "[ -~]+",
+  title: "letters, digits and signs of ASCII"
+};
 async function post(name, body, credential2) {
   const response = await fetch(`actions/${name}`, {
     method: "POST",
@@ -525,7 +554,9 @@ function reasons(error) {
     const faults = error.problem.faults;
     return [error.detail, ...Array.isArray(faults) ? faults.map(String) : []];
   }
-  return [error instanceof TypeError ? "The gateway does not respond. It may have done it or not: look at its state." : String(error)];
+  return [
+    error instanceof TypeError ? "The gateway does not respond. It may have done it or not: look at its state." : String(error)
+  ];
 }
 
 // web/console/history.ts
@@ -645,7 +676,11 @@ var Table = class {
     this.#table = h(
       "table",
       { attributes: { role: "table", "aria-label": name } },
-      h("thead", { attributes: { role: "rowgroup" } }, h("tr", { attributes: { role: "row" } }, ...columns.map((c) => this.#heading(c)))),
+      h(
+        "thead",
+        { attributes: { role: "rowgroup" } },
+        h("tr", { attributes: { role: "row" } }, ...columns.map((c) => this.#heading(c)))
+      ),
       this.#body
     );
     this.#empty = h("p", { class: "quiet empty" }, empty);
@@ -664,7 +699,11 @@ var Table = class {
     }
     const wanted = sorted(rows, this.#order, (row2, name) => this.#columns.find((c) => c.name === name)?.by?.(row2));
     const move = this.#turn++ % turns === 0 && !this.#inUse();
-    place(this.#body, wanted.map((row2) => this.#row(row2)), move);
+    place(
+      this.#body,
+      wanted.map((row2) => this.#row(row2)),
+      move
+    );
     this.#table.hidden = rows.length === 0;
     this.#empty.hidden = rows.length > 0;
   }
@@ -828,7 +867,19 @@ function failureTable() {
     empty: "There are none."
   });
 }
-function failureText({ method, path, rpc, status, code, reason, limit, upstream: upstream2, address, text: said, request_id: id }) {
+function failureText({
+  method,
+  path,
+  rpc,
+  status,
+  code,
+  reason,
+  limit,
+  upstream: upstream2,
+  address,
+  text: said,
+  request_id: id
+}) {
   return [method, path, rpc, status, code, reason, limit, upstream2, address, said, id].filter(Boolean).join(" ");
 }
 function statusCell(cell) {
@@ -938,7 +989,12 @@ function limitTable() {
       { name: "Per", kind: "key", by: ({ key }) => key, cell: text(({ key }) => key) },
       { name: "Refused/s", kind: "number", by: (row2) => row2.refused_per_second, cell: text((row2) => rate(row2.refused_per_second)) },
       { name: "Allowed/s", kind: "number", by: (row2) => row2.allowed_per_second, cell: text((row2) => rate(row2.allowed_per_second)) },
-      { name: "Last minute", kind: "number", by: (row2) => row2.refused_last_minute, cell: text((row2) => count(row2.refused_last_minute)) }
+      {
+        name: "Last minute",
+        kind: "number",
+        by: (row2) => row2.refused_last_minute,
+        cell: text((row2) => count(row2.refused_last_minute))
+      }
     ],
     key: ({ rpc = "", limit, key }) => `${rpc} ${limit} ${key}`,
     empty: "No rate limit refused a request."
@@ -957,10 +1013,20 @@ function cacheTable() {
     name: "Cached methods in the last minute",
     columns: [
       { name: "Method", kind: "name rpc", by: ({ rpc }) => rpc, cell: text(({ rpc }) => rpc) },
-      { name: "Hit ratio", kind: "number", by: ({ hit_ratio: ratio }) => ratio ?? -1, cell: text(({ hit_ratio: ratio }) => hitRatio(ratio)) },
+      {
+        name: "Hit ratio",
+        kind: "number",
+        by: ({ hit_ratio: ratio }) => ratio ?? -1,
+        cell: text(({ hit_ratio: ratio }) => hitRatio(ratio))
+      },
       { name: "Hits/s", kind: "number", by: (row2) => row2.hits_per_second, cell: text((row2) => rate(row2.hits_per_second)) },
       { name: "Misses/s", kind: "number", by: (row2) => row2.misses_per_second, cell: text((row2) => rate(row2.misses_per_second)) },
-      { name: "Bypasses/s", kind: "number", by: (row2) => row2.bypasses_per_second, cell: text((row2) => rate(row2.bypasses_per_second)) }
+      {
+        name: "Bypasses/s",
+        kind: "number",
+        by: (row2) => row2.bypasses_per_second,
+        cell: text((row2) => rate(row2.bypasses_per_second))
+      }
     ],
     key: ({ rpc }) => rpc,
     empty: "No method with cached responses had a request."
@@ -1051,7 +1117,11 @@ var figures2 = [
     chart: true,
     of: ({ routes: routes2 }) => {
       const all = sum(routes2, ({ last_10s }) => last_10s.per_second);
-      return { text: rate(all), detail: `${rate(sum(routes2, ({ last_1m }) => last_1m.per_second))} in the last minute`, value: all };
+      return {
+        text: rate(all),
+        detail: `${rate(sum(routes2, ({ last_1m }) => last_1m.per_second))} in the last minute`,
+        value: all
+      };
     }
   },
   {
@@ -1061,7 +1131,12 @@ var figures2 = [
       const all = sum(routes2, ({ last_10s }) => last_10s.per_second);
       const errors = sum(routes2, ({ last_10s }) => last_10s.per_second * last_10s.error_share);
       const part = all > 0 ? errors / all : 0;
-      return { text: percent(part), detail: `${rate(errors)} per second`, value: errors, kind: part >= 0.05 ? "bad" : part > 0 ? "warn" : "idle" };
+      return {
+        text: percent(part),
+        detail: `${rate(errors)} per second`,
+        value: errors,
+        kind: part >= 0.05 ? "bad" : part > 0 ? "warn" : "idle"
+      };
     }
   },
   { name: "Requests in flight", of: ({ requests }) => inFlight(requests) },
@@ -1085,7 +1160,11 @@ var figures2 = [
     name: "Refused by limits",
     of: ({ limits: limits2 }) => {
       const refused = sum(limits2, (limit) => limit.refused_per_second);
-      return { text: `${rate(refused)}/s`, detail: `${count(sum(limits2, (limit) => limit.refused_last_minute))} in the last minute`, kind: refused > 0 ? "warn" : "idle" };
+      return {
+        text: `${rate(refused)}/s`,
+        detail: `${count(sum(limits2, (limit) => limit.refused_last_minute))} in the last minute`,
+        kind: refused > 0 ? "warn" : "idle"
+      };
     }
   }
 ];
@@ -1156,7 +1235,12 @@ function routeTable(window, histories) {
         ({ state: state2 }) => state2 && window(state2),
         ({ key }) => histories.of(key)
       ),
-      { name: "In flight", kind: "number", by: ({ state: state2 }) => state2?.in_flight ?? 0, cell: text(({ state: state2 }) => count(state2?.in_flight ?? 0)) }
+      {
+        name: "In flight",
+        kind: "number",
+        by: ({ state: state2 }) => state2?.in_flight ?? 0,
+        cell: text(({ state: state2 }) => count(state2?.in_flight ?? 0))
+      }
     ],
     key: ({ key }) => key,
     order: { column: "Per second", down: true },
@@ -1180,7 +1264,9 @@ function nameCell(cell) {
     endpoint(row2);
     details.hidden = !route;
     setText(summary, [streams[route?.stream ?? ""], route?.summary].filter(Boolean).join(" · "));
-    policy.replaceChildren(...facts([["RPC", route?.rpc], ...(route?.policy ?? []).map(({ name, value }) => [name, value])]));
+    policy.replaceChildren(
+      ...facts([["RPC", route?.rpc], ...(route?.policy ?? []).map(({ name, value }) => [name, value])])
+    );
   };
 }
 var streams = { client: "client stream", server: "server stream", both: "streams both ways" };
@@ -1334,14 +1420,20 @@ function showRoutes(about2, state2) {
   const active = byId("routes-active").checked;
   const wanted = rows.filter((row2) => (!active || row2.state) && matches(row2.text, query));
   routes.update(wanted);
-  setText(byId("routes-count"), wanted.length === rows.length ? count(rows.length) : `${count(wanted.length)} of ${count(rows.length)}`);
+  setText(
+    byId("routes-count"),
+    wanted.length === rows.length ? count(rows.length) : `${count(wanted.length)} of ${count(rows.length)}`
+  );
 }
 function showFailures({ failures: all }) {
   const rows = held ?? all;
   const query = byId("failures-filter").value;
   const wanted = rows.filter((failure) => matches(failureText(failure), query));
   failures.update(wanted);
-  setText(byId("failures-count"), wanted.length === rows.length ? count(rows.length) : `${count(wanted.length)} of ${count(rows.length)}`);
+  setText(
+    byId("failures-count"),
+    wanted.length === rows.length ? count(rows.length) : `${count(wanted.length)} of ${count(rows.length)}`
+  );
 }
 var announced = "";
 function showNotices(about2, state2) {
@@ -1354,7 +1446,9 @@ function showNotices(about2, state2) {
   byId("attention").hidden = list2.length === 0;
   fill(
     byId("notices"),
-    ...list2.map(({ kind, text: text2, section }) => h("li", { class: `notice ${kind}` }, h("a", { attributes: { href: `#${section}` } }, text2)))
+    ...list2.map(
+      ({ kind, text: text2, section }) => h("li", { class: `notice ${kind}` }, h("a", { attributes: { href: `#${section}` } }, text2))
+    )
   );
 }
 function receiveAbout(data) {
