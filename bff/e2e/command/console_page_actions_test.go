@@ -113,11 +113,13 @@ func TestConsolePageTakesNoTextForHTML(t *testing.T) {
 	})
 
 	page := openConsolePage(t, site.URL+"/console/")
-	press(page, `document.querySelector("#upstreams-table .breaker button")`)
+	press(page, `document.querySelector("#upstreams-table tbody .breaker button")`)
 	page.Do(chromedp.WaitVisible(chromedp.CSS(consoleDialog)))
 
-	for _, section := range []string{"#identity", "#notices", "#upstreams-table", "#routes-table", "#failures-table", "#limits-table",
-		"#cache-table", "#configuration", "#checks", "#process-facts", consoleDialog} {
+	for _, section := range []string{
+		"#identity", "#notices", "#upstreams-table", "#routes-table", "#failures-table", "#limits-table",
+		"#cache-table", "#configuration", "#checks", "#process-facts", consoleDialog,
+	} {
 		got := browsertest.Get(page, chromedp.Evaluate[string](`document.querySelector("`+section+`").textContent`))
 		if !strings.Contains(got, hostileHTML) {
 			t.Errorf("%s has no hostile text: %.200s", section, got)

@@ -120,7 +120,7 @@ func TestConsolePageShowsRoutesAndTraffic(t *testing.T) {
 		t.Errorf("the page has figures that are none: %s", got)
 	}
 
-	t.Run("filter_keeps_its_focus", func(t *testing.T) { filterRoutes(t, page) })
+	filterRoutes(t, page)
 
 	fits(t, page)
 	readable(t, page, "desktop")
