@@ -37,9 +37,8 @@ func (g *Gateway) consoleState() console.State {
 		state.Upstreams = append(state.Upstreams, shownUpstream(status))
 	}
 
-	if current.stores.redis != nil {
-		reasons, breaker := current.stores.redis()
-		state.Redis = &console.Redis{Breaker: breaker.String(), Trouble: reasons}
+	if redis := current.stores.redis; redis != nil {
+		state.Redis = &console.Redis{Breaker: redis.State().String(), Trouble: redis.Trouble()}
 	}
 
 	if level := observe.LevelOf(g.with.logger); level != nil {
