@@ -15,7 +15,7 @@ import (
 // made are the Secrets that docs/kubernetes.md has operators make, with keys and what may be in them.
 func made() map[string]map[string]string {
 	return map[string]map[string]string{
-		"portico": {"redis-password": "secret\n", "apikeys.yaml": "keys: []\n"},
+		"portico": {"admin-credential": "a credential for tests\n", "redis-password": "secret\n", "apikeys.yaml": "keys: []\n"},
 		"redis":   {"users.acl": "user default off\n"},
 	}
 }

@@ -230,7 +230,7 @@ func TestUnitsOfSystemd(t *testing.T) {
 		units = append(units, unit)
 
 		// What is commented out has to be right as well.
-		full := strings.NewReplacer("/usr/bin/portico", binary, "\n#LoadCredential", "\nLoadCredential", "\n#Environment", "\nEnvironment").
+		full := strings.NewReplacer("/usr/local/bin/portico", binary, "\n#LoadCredential", "\nLoadCredential", "\n#Environment", "\nEnvironment").
 			Replace(string(text))
 		if err := os.WriteFile(unit, []byte(full), 0o600); err != nil {
 			t.Fatal(err)
