@@ -1,8 +1,9 @@
 package reload_test
 
 import (
-	"net"
+	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/config"
@@ -13,8 +14,8 @@ import (
 func TestProbesDuringReloadsWithAnOpenStream(t *testing.T) {
 	t.Parallel()
 
-	address := freeAddress(t)
-	l := startListening(t, address, limited)
+	l := startListening(t, "127.0.0.1:0", limited)
+	address := l.healthAddress(t)
 	probe := func() {
 		for _, path := range []string{"/livez", "/readyz"} {
 			gatewaytest.Eventually(t, path, func() bool { return probed(t, "http://"+address+path) == http.StatusOK })
@@ -58,14 +59,22 @@ func probed(t *testing.T, url string) int {
 	return res.StatusCode
 }
 
-func freeAddress(t *testing.T) string {
+// healthAddress is that of the health listener, which only the log says.
+func (l listening) healthAddress(t *testing.T) string {
 	t.Helper()
 
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	for text := range strings.Lines(l.Logs.String()) {
+		var line struct{ Msg, Health string }
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatal(err)
+		}
 
-	return l.Addr().String()
+		if line.Msg == "listening" {
+			return line.Health
+		}
+	}
+
+	t.Fatal("the gateway did not say where it listens")
+
+	return ""
 }

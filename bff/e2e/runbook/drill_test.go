@@ -106,6 +106,8 @@ func startDrill(t *testing.T) *drill {
 			Issuer: "https://down.example.com", Audiences: []string{"a"}, JWKSURL: "http://127.0.0.1:1/keys",
 		})
 		c.Redis.URL = d.redis.URL()
+		// On a busy machine a reply may come late while all is well.
+		c.Redis.Timeout = 10 * time.Second
 		c.Overload.MaxInFlight = 1
 		d.configureUpstreams(c)
 		c.Policies = []config.Policy{

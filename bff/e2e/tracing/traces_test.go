@@ -194,8 +194,10 @@ func TestCachedResponsesCallNobody(t *testing.T) {
 		gatewaytest.SetPolicy(c, "user.v1.UserService.GetUser", gatewaytest.Object{"cache": gatewaytest.Object{"ttl": "60s"}})
 	})
 
-	_, _, first := s.traced(t, http.MethodGet, "/v1/users/alice", s.As(t, "alice"))
-	_, _, second := s.traced(t, http.MethodGet, "/v1/users/alice", s.As(t, "alice"))
+	// One token: a response is for those who send the same, and that of the next second is another one.
+	alice := s.As(t, "alice")
+	_, _, first := s.traced(t, http.MethodGet, "/v1/users/alice", alice)
+	_, _, second := s.traced(t, http.MethodGet, "/v1/users/alice", alice)
 
 	const miss, hit = `GET /v1/users/{user_id} http.response.status_code=200
   cache portico.cache.event=miss
