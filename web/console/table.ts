@@ -44,7 +44,7 @@ interface Shown<Row> {
 
 /**
  * A table that is brought up to date in place: rows and cells stay the same elements, and so focus and selection stay.
- * Below the width of a phone its style makes a card of each row; the roles are written out because that would take them away.
+ * On a narrow screen its style makes a card of each row; the roles are written out because that would take them away.
  */
 export class Table<Row> {
   readonly element: HTMLElement;
