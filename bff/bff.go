@@ -29,8 +29,8 @@ type Gateway struct {
 
 	generations generations
 	reloads     reloads
-	// console is for operators, guard protects what they change, and drained is since when one of them has readiness fail; nil: none
-	// has.
+	// console is for operators, guard protects what they change, and drained is since when one of them has readiness fail; nil:
+	// none has.
 	console *console.Console
 	guard   *admin.Guard
 	recent  console.Recent

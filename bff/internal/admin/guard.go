@@ -52,7 +52,7 @@ const (
 )
 
 // NoCredential says why every action is refused.
-const NoCredential = "no credential of operators is configured: " + //nolint:gosec // It is none.
+const NoCredential = "no credential of operators is configured: " +
 	"set admin.credential or admin.credential_file"
 
 // NewGuard returns a guard. credential returns the credential in use, or "" if there is none; count counts an action by its name,

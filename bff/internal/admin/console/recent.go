@@ -119,7 +119,7 @@ func reasonWords(reason reqinfo.Reason) string {
 		reqinfo.ReasonMediaType:            "the media type of the body is not accepted",
 		reqinfo.ReasonNotAcceptable:        "the client accepts no media type that there is",
 		reqinfo.ReasonIdempotencyKey:       "the idempotency key is missing, not valid, or was used for another request",
-		reqinfo.ReasonIdempotencyPending:   "the first request with the idempotency key is not over, or its response was not stored",
+		reqinfo.ReasonIdempotencyPending:   "the first request with the key is not over, or its response was not stored",
 		reqinfo.ReasonIdempotencyStore:     "the store cannot tell whether the idempotency key was used",
 		reqinfo.ReasonOnlyIfCached:         "the client wants a cached response, and there is none",
 		reqinfo.ReasonBreaker:              "a circuit breaker is open",

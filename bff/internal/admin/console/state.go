@@ -72,8 +72,8 @@ type Rates struct {
 	PerSecond float64 `json:"per_second"`
 	// ErrorShare is the share of errors: of requests, status 5xx; of calls, gRPC codes that are a 5xx.
 	ErrorShare float64 `json:"error_share"`
-	// P50MS, P95MS and P99MS are estimated from the buckets of the histograms in /metrics, whose bounds are 1, 2.5, 5, 10, 25, 50, …
-	// 10000 ms. A time above the last bound counts as the last bound. Absent: nothing ended.
+	// P50MS, P95MS and P99MS are estimated from the buckets of the histograms in /metrics, whose bounds are 1, 2.5, 5, 10, 25, 50,
+	// … 10000 ms. A time above the last bound counts as the last bound. Absent: nothing ended.
 	P50MS float64 `json:"p50_ms,omitempty"`
 	P95MS float64 `json:"p95_ms,omitempty"`
 	P99MS float64 `json:"p99_ms,omitempty"`
@@ -164,10 +164,10 @@ type Cache struct {
 
 // CacheRPC is what the cache did for a method.
 type CacheRPC struct {
+	CacheRates
+
 	// RPC is the method as in a selector.
 	RPC string `json:"rpc"`
-
-	CacheRates
 }
 
 // CacheRates are rates of requests over the last minute.
