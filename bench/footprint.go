@@ -153,7 +153,7 @@ func overHTTP1(path string) func(*fleet, *process, int) (func(), error) {
 			return nil, err
 		}
 
-		_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nAccept: application/x-ndjson, application/json\r\n\r\n",
+		_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nAccept: application/x-ndjson, */*\r\n\r\n",
 			path, host, f.callers[0].token)
 		if err != nil {
 			return nil, fmt.Errorf("send request: %w", err)

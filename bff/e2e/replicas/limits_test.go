@@ -64,6 +64,8 @@ func flood(t *testing.T, targets []target, total int, request gatewaytest.Reques
 }
 
 func (f *fleet) limitsAreShared(t *testing.T) {
+	t.Helper()
+
 	const (
 		limit    = 200
 		attempts = 2 * limit
@@ -98,6 +100,8 @@ func (f *fleet) limitsAreShared(t *testing.T) {
 
 // A bucket fills while all gateways take from it.
 func (f *fleet) rateIsShared(t *testing.T) {
+	t.Helper()
+
 	const (
 		rate, burst = 50, 100
 		round       = 50

@@ -53,18 +53,23 @@ func sharing(url string) func(*config.Config) {
 
 // Requests of the probes.
 func (p *probe) bucket() gatewaytest.Request { return gatewaytest.Request{Target: "/v1/users/alice"} }
+
 func (p *probe) quota() gatewaytest.Request {
 	return gatewaytest.Request{Method: http.MethodDelete, Target: "/v1/users/alice"}
 }
+
 func (p *probe) closed() gatewaytest.Request {
 	return gatewaytest.Request{Target: "/v1/users/alice/orders"}
 }
+
 func (p *probe) cached() gatewaytest.Request {
 	return gatewaytest.Request{Target: "/v1/users/alice/profile"}
 }
+
 func (p *probe) change(bio string) gatewaytest.Request {
 	return gatewaytest.Request{Method: http.MethodPatch, Target: p.cached().Target, Body: `{"bio":"` + bio + `"}`}
 }
+
 func (p *probe) order(key string) gatewaytest.Request {
 	return gatewaytest.Request{
 		Method: http.MethodPost, Target: "/v1/orders", Header: http.Header{"Idempotency-Key": {key}},

@@ -9,7 +9,7 @@ import (
 )
 
 // Three gateways over one Redis are one gateway to a client.
-func TestReplicas(t *testing.T) {
+func TestReplicas(t *testing.T) { //nolint:tparallel // They share the gateways.
 	t.Parallel()
 
 	f := startFleet(t)

@@ -29,6 +29,8 @@ func bio(t *testing.T, body string) int64 {
 
 // What is written through one gateway is seen at all of them from the response on.
 func (f *fleet) writesAreSeen(t *testing.T) {
+	t.Helper()
+
 	const writes = 60
 
 	var (
@@ -85,6 +87,8 @@ func (f *fleet) writesAreSeen(t *testing.T) {
 
 // A write with a key happens once, whichever gateways its repetitions reach.
 func (f *fleet) keysAreShared(t *testing.T) {
+	t.Helper()
+
 	const key = "a-key-of-all"
 
 	held := f.backend.hold(key)

@@ -36,7 +36,7 @@ func (r row) String() string {
 }
 
 // The documentation has what two gateways do while each of these happens to their Redis, and afterwards.
-func TestFaultsOfRedis(t *testing.T) {
+func TestFaultsOfRedis(t *testing.T) { //nolint:tparallel // What they have seen is compared together.
 	t.Parallel()
 
 	list := faults()
@@ -246,10 +246,10 @@ func (p *probe) beginOrder(key string) (finish func()) {
 func (p *probe) settled(key string) string {
 	p.t.Helper()
 
-	const stored = `for _, k in ipairs(redis.call('KEYS', 'portico:idempotency:*')) do
-		if string.find(redis.call('HGET', k, 'body') or '', ARGV[1], 1, true) then return 1 end
-	end
-	return 0`
+	const stored = `local found = 0
+		for _, k in ipairs(redis.call('KEYS', 'portico:idempotency:*')) do
+			if string.find(redis.call('HGET', k, 'body') or '', ARGV[1], 1, true) then found = 1; end
+		end; return found`
 
 	gatewaytest.Eventually(p.t, "the response being stored", func() bool {
 		return p.redis.do(p.t, "EVAL", stored, "0", key) == ":1\r\n"

@@ -40,7 +40,7 @@ type Deduplicator struct {
 	// set before the first request. Nil: nobody counts.
 	Observe func(rpc string, outcome Outcome)
 
-	store    Store
+	store Store
 	later *later
 }
 

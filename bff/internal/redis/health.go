@@ -179,8 +179,8 @@ func (c *Client) check(ctx context.Context) error {
 	return c.eachPrimary(ctx, func(ctx context.Context, node goredis.Cmdable) error { return node.Ping(ctx).Err() })
 }
 
-// checkPolicy warns of a maxmemory-policy that evicts, unless it is the one that was found before. Managed Redis often forbid CONFIG
-// GET, but not INFO; if that is forbidden as well, the policy is unknown, which is no outage.
+// checkPolicy warns of a maxmemory-policy that evicts, unless it is the one that was found before. Managed Redis often forbid
+// CONFIG GET, but not INFO; if that is forbidden as well, the policy is unknown, which is no outage.
 func (c *Client) checkPolicy(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, c.guard.timeout)
 	defer cancel()

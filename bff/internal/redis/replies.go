@@ -19,8 +19,8 @@ const (
 	ReasonHandshake = "handshake"
 	// ReasonRefused is for commands that the open breaker did not let through. It is a reason of Observer.Command only.
 	ReasonRefused = "refused"
-	// reasonFull is for commands that need memory, of which Redis has none. They fail, but the breaker stays closed: Redis replies at
-	// once, and a command that needs none works, such as one that reads what was stored.
+	// reasonFull is for commands that need memory, of which Redis has none. They fail, but the breaker stays closed: Redis replies
+	// at once, and a command that needs none works, such as one that reads what was stored.
 	reasonFull = "oom"
 	// ReasonError is for any other error reply: Redis works, but not for this command. It is no outage.
 	ReasonError = "error"

@@ -90,8 +90,8 @@ return changed and 1 or 0
 const luaWhenFull = `redis.call('PERSIST', KEYS[1])
 `
 
-// luaInvalidate has the key state, and the prefix of tags, the tags and their life in milliseconds. It works in a Redis that is out of
-// memory: otherwise other gateways, which can still read, would go on to serve what is obsolete.
+// luaInvalidate has the key state, and the prefix of tags, the tags and their life in milliseconds. It works in a Redis that is out
+// of memory: otherwise other gateways, which can still read, would go on to serve what is obsolete.
 const luaInvalidate = luaState + luaTags + luaWhenFull + `
 state(KEYS[1])
 redis.call('HINCRBY', KEYS[1], 'count', 1)

@@ -42,13 +42,13 @@ type Config struct {
 	Codec func(r *http.Request) bool
 	// Explain converts an error to a problem.
 	Explain func(ctx context.Context, r *http.Request, err error) *problem.Problem
-	// Draining ends when the gateway stops. Nil: never. Files are not ended by it: they are finite, and a client could not tell what
-	// is missing.
+	// Draining ends when the gateway stops. Nil: never. Files are not ended by it: they are finite, and a client could not tell
+	// what is missing.
 	Draining context.Context //nolint:containedctx // It is the gateway's life, not a request's.
 }
 
-// Respond writes the response as a stream. It ends the call when the gateway drains, unless it is a file, when the backend is silent
-// for too long, or when the client is gone.
+// Respond writes the response as a stream. It ends the call when the gateway drains, unless it is a file, when the backend is
+// silent for too long, or when the client is gone.
 func Respond(config Config) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
