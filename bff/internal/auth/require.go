@@ -205,7 +205,7 @@ func owns(owner *porticov1.Owner, rec *reqinfo.Record) bool {
 		return true
 	}
 
-	subject := rec.PathParams[owner.GetVariable()]
+	subject := rec.PathParams.Get(owner.GetVariable())
 
 	return subject != "" && subject == rec.Principal.Subject
 }

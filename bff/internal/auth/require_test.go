@@ -9,6 +9,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
@@ -50,7 +51,7 @@ func TestRequire(t *testing.T) {
 		name      string
 		access    demands
 		principal reqinfo.Principal
-		path      map[string]string
+		path      pathtemplate.Values
 		status    int
 		challenge string
 	}{
@@ -65,19 +66,19 @@ func TestRequire(t *testing.T) {
 		{"all_of_in_part", demands{AllOf: []string{"a", "b"}}, ada("a"), nil, never, lacks("a b")},
 		{"all_of_and_any_of", demands{AllOf: []string{"a"}, AnyOf: []string{"b", "c"}}, ada("a"), nil, never, lacks("a b c")},
 		{"scope_is_not_a_prefix", demands{AnyOf: []string{"a:b"}}, ada("a", "a:bc"), nil, never, lacks("a:b")},
-		{"owner", owner, ada(), map[string]string{"user_id": "ada"}, ok, ""},
-		{"owner_is_another", owner, ada(), map[string]string{"user_id": "bob"}, never, ""},
-		{"owner_in_other_case", owner, ada(), map[string]string{"user_id": "Ada"}, never, ""},
-		{"owner_by_another_variable", owner, ada(), map[string]string{"order_id": "ada"}, never, ""},
+		{"owner", owner, ada(), userID("ada"), ok, ""},
+		{"owner_is_another", owner, ada(), userID("bob"), never, ""},
+		{"owner_in_other_case", owner, ada(), userID("Ada"), never, ""},
+		{"owner_by_another_variable", owner, ada(), pathtemplate.Values{{Name: "order_id", Text: "ada"}}, never, ""},
 		{"owner_without_path", owner, ada(), nil, never, ""},
-		{"owner_with_empty_variable", owner, ada(), map[string]string{"user_id": ""}, never, ""},
-		{"owner_nobody_is_nobody", owner, nobody, map[string]string{"user_id": ""}, who, "Bearer"},
+		{"owner_with_empty_variable", owner, ada(), userID(""), never, ""},
+		{"owner_nobody_is_nobody", owner, nobody, userID(""), who, "Bearer"},
 		{"owner_nobody_without_path", owner, nobody, nil, who, "Bearer"},
-		{"owner_with_no_exception", owner, ada(""), map[string]string{"user_id": "bob"}, never, ""},
-		{"owner_unless_scope", ownerUnless, ada("users:admin"), map[string]string{"user_id": "bob"}, ok, ""},
+		{"owner_with_no_exception", owner, ada(""), userID("bob"), never, ""},
+		{"owner_unless_scope", ownerUnless, ada("users:admin"), userID("bob"), ok, ""},
 		{"owner_unless_scope_without_path", ownerUnless, ada("users:admin"), nil, ok, ""},
-		{"owner_without_unless_scope", ownerUnless, ada("users:read"), map[string]string{"user_id": "bob"}, never, ""},
-		{"owner_without_scope", ownerAndScope, ada(), map[string]string{"user_id": "ada"}, never, lacks("a")},
+		{"owner_without_unless_scope", ownerUnless, ada("users:read"), userID("bob"), never, ""},
+		{"owner_without_scope", ownerAndScope, ada(), userID("ada"), never, lacks("a")},
 		{"any_role", demands{AnyRole: []string{"a", "b"}}, withRoles("b"), nil, ok, ""},
 		{"any_role_of_none", demands{AnyRole: []string{"a", "b"}}, withRoles("c", "ab"), nil, never, ""},
 		{"all_roles", demands{AllRoles: []string{"a", "b"}}, withRoles("b", "a"), nil, ok, ""},
@@ -85,14 +86,14 @@ func TestRequire(t *testing.T) {
 		{"a_scope_is_no_role", demands{AnyRole: []string{"a"}}, ada("a"), nil, never, ""},
 		{"a_role_is_no_scope", demands{AnyOf: []string{"a"}}, withRoles("a"), nil, never, lacks("a")},
 		{"anonymous_with_role_needed", demands{AnyRole: []string{"a"}}, nobody, nil, who, "Bearer"},
-		{"condition", demands{Condition: self}, ada(), map[string]string{"user_id": "ada"}, ok, ""},
-		{"condition_is_false", demands{Condition: self}, ada(), map[string]string{"user_id": "bob"}, never, ""},
+		{"condition", demands{Condition: self}, ada(), userID("ada"), ok, ""},
+		{"condition_is_false", demands{Condition: self}, ada(), userID("bob"), never, ""},
 		{"condition_without_path", demands{Condition: self}, ada(), nil, never, ""},
-		{"condition_of_nobody", demands{Condition: self}, nobody, map[string]string{"user_id": ""}, who, "Bearer"},
-		{"public_condition", demands{Public: true, Condition: self}, nobody, map[string]string{"user_id": ""}, ok, ""},
-		{"public_condition_is_false", demands{Public: true, Condition: self}, nobody, map[string]string{"user_id": "a"}, never, ""},
+		{"condition_of_nobody", demands{Condition: self}, nobody, userID(""), who, "Bearer"},
+		{"public_condition", demands{Public: true, Condition: self}, nobody, userID(""), ok, ""},
+		{"public_condition_is_false", demands{Public: true, Condition: self}, nobody, userID("a"), never, ""},
 		{"condition_on_the_request_is_for_later", demands{Condition: later}, ada(), nil, ok, ""},
-		{"scope_without_owner", ownerAndScope, ada("a"), map[string]string{"user_id": "bob"}, never, ""},
+		{"scope_without_owner", ownerAndScope, ada("a"), userID("bob"), never, ""},
 	}
 
 	for _, tt := range tests {
@@ -127,7 +128,7 @@ func TestRequireTellsTheOwnerAndTheLog(t *testing.T) {
 	t.Parallel()
 
 	h := require(demands{Owner: &porticov1.Owner{Variable: "user_id"}})(http.NotFoundHandler())
-	rec := &reqinfo.Record{Principal: reqinfo.Principal{Subject: "ada"}, PathParams: map[string]string{"user_id": "bob"}}
+	rec := &reqinfo.Record{Principal: reqinfo.Principal{Subject: "ada"}, PathParams: userID("bob")}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/", nil))
 
@@ -169,3 +170,5 @@ func require(d demands) func(http.Handler) http.Handler {
 
 	return auth.Require(access, d.Condition)
 }
+
+func userID(id string) pathtemplate.Values { return pathtemplate.Values{{Name: "user_id", Text: id}} }

@@ -17,6 +17,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
 const rpc = "/order.v1.OrderService/GetOrder"
@@ -139,7 +140,7 @@ type call struct {
 func ada() *reqinfo.Record {
 	return &reqinfo.Record{
 		ID: "request-ada", Principal: reqinfo.Principal{Subject: "ada", Issuer: "https://login", Scopes: []string{"read"}},
-		Client: netip.MustParseAddr("192.0.2.1"), Template: "/v1/orders/{id}", RPC: rpc, PathParams: map[string]string{"id": "o1"},
+		Client: netip.MustParseAddr("192.0.2.1"), Template: "/v1/orders/{id}", RPC: rpc, PathParams: pathtemplate.Values{{Name: "id", Text: "o1"}},
 	}
 }
 

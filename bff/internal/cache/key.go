@@ -18,7 +18,7 @@ const (
 	headerContentType    = "Content-Type"
 )
 
-// inlineNames is for how many path variables or fields there is room without an allocation.
+// inlineNames is for how many fields there is room without an allocation.
 const inlineNames = 8
 
 // key names the request that is made for the client's. Whatever is in the one is in the other, but for the id of the request, the
@@ -29,13 +29,9 @@ func (f *request) key(rec *reqinfo.Record, representation string, public bool) K
 	d := make(digest.Buffer, 0, inlineCapacity).
 		Texts(rec.RPC, rec.Template, f.method, f.url.EscapedPath(), f.url.RawQuery, f.host, rec.Principal.Tenant, representation)
 
-	var inline [inlineNames]string
-
-	names := sortedNames(inline[:0], rec.PathParams)
-	d = d.List(names)
-
-	for _, name := range names {
-		d = d.Texts(rec.PathParams[name])
+	d = d.Int(len(rec.PathParams))
+	for _, variable := range rec.PathParams {
+		d = d.Texts(variable.Name, variable.Text)
 	}
 
 	d = appendFields(appendFields(d, f.header), f.forward).Int(len(f.body))

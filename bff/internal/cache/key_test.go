@@ -17,6 +17,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
 // told answers with all that the handler can learn about the request.
@@ -36,7 +37,7 @@ func TestRequestsThatDifferDoNotMix(t *testing.T) {
 	t.Parallel()
 
 	param := func(name, value string) *reqinfo.Record {
-		return as(func(rec *reqinfo.Record) { rec.PathParams = map[string]string{name: value} })
+		return as(func(rec *reqinfo.Record) { rec.PathParams = pathtemplate.Values{{Name: name, Text: value}} })
 	}
 	path := func(target, id string) call { return call{target: target, rec: param("id", id)} }
 	caller := func(change func(p *reqinfo.Principal)) call {

@@ -20,6 +20,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/schema"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
@@ -211,4 +212,4 @@ func verify(ctx context.Context, method string) (*exchange, error) {
 	return x, nil
 }
 
-func pathParams(r *http.Request) map[string]string { return reqinfo.From(r.Context()).PathParams }
+func pathParams(r *http.Request) pathtemplate.Values { return reqinfo.From(r.Context()).PathParams }

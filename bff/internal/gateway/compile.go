@@ -13,6 +13,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
 // Route is a route with its policy, and the handler behind it.
@@ -24,7 +25,7 @@ type Route struct {
 	handler runtime.HandlerFunc
 	binding *binding.Binding
 	// located returns the path variables of the GET route that matches a path.
-	located func(path string) (map[string]string, bool)
+	located func(path string) (pathtemplate.Values, bool)
 	// responseBody is the field that is the response. Nil: the message is.
 	responseBody protoreflect.FieldDescriptor
 	// pages is how the next page is asked for. Nil: the results do not come in pages.

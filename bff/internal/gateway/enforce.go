@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
@@ -18,28 +17,28 @@ import (
 )
 
 // recordRoute puts the route and its path variables on the record, and refuses values that backends do not expect.
-func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
+func recordRoute(r *Route, next http.Handler) routedHandler {
 	template, selector := r.Template.String(), reqinfo.Selector(r.RPC)
 	slashes := r.Template.FixedSlashes()
 
-	return func(w http.ResponseWriter, req *http.Request, params map[string]string) {
+	return func(w http.ResponseWriter, req *http.Request, params pathtemplate.Values) {
 		rec := reqinfo.From(req.Context())
 		rec.Template, rec.RPC, rec.Selector, rec.PathParams = template, r.RPC, selector, params
 		rec.Priority = int(r.Policy.Effective.GetPriority() - porticov1.Priority_PRIORITY_NORMAL)
 		rec.EventStream = r.sendsEvents(req)
 		rec.CacheControl = cacheControl(req.Header)
 
-		for name, value := range params {
-			fault := pathtemplate.ValueFault(value)
-			if most, fixed := slashes[name]; fixed && strings.Count(value, "/") > most {
+		for _, variable := range params {
+			fault := pathtemplate.ValueFault(variable.Text)
+			if most, fixed := slashes[variable.Name]; fixed && strings.Count(variable.Text, "/") > most {
 				// Unescaped, it would be like those between segments.
 				fault = "contains an escaped slash"
 			}
 
 			if fault != "" {
-				p := problem.Newf(codes.InvalidArgument, "the path variable %s %s", name, fault).
+				p := problem.Newf(codes.InvalidArgument, "the path variable %s %s", variable.Name, fault).
 					Because(reqinfo.ReasonInvalidRequest)
-				p.Errors = []problem.FieldError{{In: binding.InPath, Field: name, Description: fault}}
+				p.Errors = []problem.FieldError{{In: binding.InPath, Field: variable.Name, Description: fault}}
 				problem.Write(w, req, p, nil)
 
 				return

@@ -16,6 +16,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
@@ -23,7 +24,7 @@ import (
 // BenchmarkGuard is the policy of a route: everything around the generated handler, which answers at once.
 func BenchmarkGuard(b *testing.B) {
 	handler := guarded(b, "/user.v1.UserService/GetUser")
-	params := map[string]string{"user_id": "ada"}
+	params := pathtemplate.Values{{Name: "user_id", Text: "ada"}}
 
 	rec := &reqinfo.Record{Principal: reqinfo.Principal{Issuer: "i", Subject: "ada"}}
 	request := httptest.NewRequestWithContext(reqinfo.NewContext(b.Context(), rec), http.MethodGet, "/v1/users/ada", nil)
@@ -44,7 +45,7 @@ func BenchmarkGuard(b *testing.B) {
 }
 
 // guarded is the route of an RPC with everything that production has, but for its handler.
-func guarded(b *testing.B, rpc string) runtime.HandlerFunc {
+func guarded(b *testing.B, rpc string) routedHandler {
 	b.Helper()
 
 	registrations := []Registration{{

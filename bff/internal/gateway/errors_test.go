@@ -99,7 +99,7 @@ func TestPathFaultOfAStream(t *testing.T) {
 		},
 	}, nil))
 
-	rec := &reqinfo.Record{PathParams: map[string]string{"int32_field": "x"}}
+	rec := &reqinfo.Record{PathParams: pathtemplate.Values{{Name: "int32_field", Text: "x"}}}
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/v1/count/x", nil))
 

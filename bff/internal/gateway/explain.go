@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 
 	"google.golang.org/grpc"
@@ -51,9 +50,8 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 		route := &g.routes[i]
 		// The request is matched and decoded as usual, without the layers between.
 		guarded := recordRoute(route, body(route)(invoke(route, nil)))
-		router.add(route, func(w http.ResponseWriter, req *http.Request, params map[string]string) {
-			e.Route, e.Variables = route, map[string]string{}
-			maps.Copy(e.Variables, params)
+		router.add(route, func(w http.ResponseWriter, req *http.Request, params pathtemplate.Values) {
+			e.Route, e.Variables = route, params.Map()
 			guarded(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), params)
 		})
 	}

@@ -73,11 +73,14 @@ type Gateway struct {
 	methods []string
 }
 
-// target is a route in the tree. The handler gets the variables of the template.
+// routedHandler handles a request whose route has been found, and whose path has these variables.
+type routedHandler func(w http.ResponseWriter, r *http.Request, variables pathtemplate.Values)
+
+// target is a route in the tree.
 type target struct {
 	method   string
 	template pathtemplate.Template
-	handler  runtime.HandlerFunc
+	handler  routedHandler
 	priority porticov1.Priority
 }
 
@@ -109,7 +112,7 @@ func New(ctx context.Context, routes []Route, registrations []Registration, conf
 	return g, nil
 }
 
-func (g *Gateway) add(r *Route, handler runtime.HandlerFunc) {
+func (g *Gateway) add(r *Route, handler routedHandler) {
 	tree, known := g.trees[r.Method]
 	if !known {
 		tree = &pathtemplate.Tree[*target]{}
@@ -144,7 +147,7 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	stream    its frames
 //	invoke    hides path variables, query, headers and body from generated code; the status of the policy
 //	generated the handler: call (VerifyUnary: path variables, body, query, headers, condition, rules), response
-func guard(r *Route, config Config) runtime.HandlerFunc {
+func guard(r *Route, config Config) routedHandler {
 	admit := func(next http.Handler) http.Handler { return next }
 	if config.Overload != nil {
 		named := config.Overload.Named(inflight.RouteName{Method: r.Method, Path: r.Template.String()})

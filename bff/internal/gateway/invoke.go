@@ -52,7 +52,12 @@ func (i *invoker) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 
-	i.handler(x.w, &x.handed, i.binding.Path(pathParams(req)))
+	variables := i.binding.Placeholders()
+	if !i.defaultTranslation {
+		variables = i.binding.Path(pathParams(req))
+	}
+
+	i.handler(x.w, &x.handed, variables)
 }
 
 // hand makes the request for the handler.

@@ -2,17 +2,19 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
 // located returns the path variables of the GET route that matches a path; not ok if there is none.
-func (g *Gateway) located(path string) (variables map[string]string, ok bool) {
+func (g *Gateway) located(path string) (variables pathtemplate.Values, ok bool) {
 	found, ok := g.find(http.MethodGet, path)
 	if !ok {
 		return nil, false
@@ -75,9 +77,9 @@ func (r *Route) choose(at policy.LocatedAt, values map[string]string) string {
 }
 
 // holds reports whether the path variables have these values.
-func holds(variables, values map[string]string) bool {
+func holds(variables pathtemplate.Values, values map[string]string) bool {
 	for name, value := range values {
-		if got, known := variables[name]; !known || got != value {
+		if !slices.Contains(variables, pathtemplate.Value{Name: name, Text: value}) {
 			return false
 		}
 	}

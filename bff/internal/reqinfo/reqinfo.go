@@ -14,6 +14,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
 // Record describes a request. Its exported fields are written on the goroutine that serves the request, before any other one is
@@ -46,7 +48,7 @@ type Record struct {
 	// Selector is the same method as selectors of the configuration write it (see Selector).
 	Selector string
 	// PathParams are the values of the template's variables, unescaped.
-	PathParams map[string]string
+	PathParams pathtemplate.Values
 	// Priority is that of calls to an overloaded backend, which refuses lower ones first. Most have zero.
 	Priority int
 	// BodyLimit is the size of the largest body that may be read, in bytes. The route may change it before the first read.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
 // Config is how requests are read.
@@ -52,6 +53,8 @@ type Binding struct {
 	input  protoreflect.MessageDescriptor
 	// variables are the fields that the path sets.
 	variables []variable
+	// placeholders are those of Placeholders. Nil: there are no variables.
+	placeholders map[string]string
 	// bodyIsMessage reports whether the body is the request message, without the fields that the path sets.
 	bodyIsMessage bool
 	// body is the field that is the body. Nil: none is.
@@ -100,7 +103,7 @@ func Compile(r schema.Route, config Config) (*Binding, error) {
 			return nil, fmt.Errorf("path variable %s: %w", name, err)
 		}
 
-		b.variables = append(b.variables, variable{name: name, path: path, isString: isString(path.Last())})
+		b.add(variable{name: name, path: path, isString: isString(path.Last())})
 	}
 
 	b.setBody(r)
@@ -123,6 +126,15 @@ func Compile(r schema.Route, config Config) (*Binding, error) {
 	}
 
 	return b, nil
+}
+
+func (b *Binding) add(v variable) {
+	if b.placeholders == nil {
+		b.placeholders = map[string]string{}
+	}
+
+	b.variables = append(b.variables, v)
+	b.placeholders[v.name] = v.placeholder()
 }
 
 // setBody finds out what the body is.
@@ -157,22 +169,19 @@ func (b *Binding) HasBody() bool { return b.bodyIsMessage || b.body != nil }
 // IsFile reports whether the body is bytes of any type, for SetFile, instead of a JSON document.
 func (b *Binding) IsFile() bool { return b.file }
 
-// Path returns the path variables for the generated handler, which may know nothing of them, or set them. A string is passed as it
-// is. Anything else gets a placeholder, since the handler reads less than SetPath does, and has worse errors. SetPath has to
-// follow.
-func (b *Binding) Path(values map[string]string) map[string]string {
-	shown, copied := values, false
+// Placeholders are path variables for the generated handler, which may know nothing of them, or set them. They are texts that it
+// can read, since it reads less than SetPath does, and has worse errors. SetPath has to follow. The map must not be changed.
+func (b *Binding) Placeholders() map[string]string { return b.placeholders }
+
+// Path is the same for a handler with middlewares of an embedding program around it: strings are passed as they are, and the map is
+// the caller's.
+func (b *Binding) Path(values pathtemplate.Values) map[string]string {
+	shown := maps.Clone(b.placeholders)
 
 	for _, v := range b.variables {
 		if v.isString {
-			continue
+			shown[v.name] = values.Get(v.name)
 		}
-
-		if !copied {
-			shown, copied = maps.Clone(values), true
-		}
-
-		shown[v.name] = v.placeholder()
 	}
 
 	return shown
@@ -211,9 +220,9 @@ func (v variable) placeholder() string {
 }
 
 // SetPath sets the path variables. The error is Faults.
-func (b *Binding) SetPath(values map[string]string, m protoreflect.Message) error {
+func (b *Binding) SetPath(values pathtemplate.Values, m protoreflect.Message) error {
 	for _, v := range b.variables {
-		holder, field, text := v.path.Holder(m), v.path.Last(), values[v.name]
+		holder, field, text := v.path.Holder(m), v.path.Last(), values.Get(v.name)
 
 		if v.isString {
 			// The handler may have set it, and looking is cheaper than setting it again.

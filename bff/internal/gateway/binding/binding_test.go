@@ -20,6 +20,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
@@ -302,7 +303,9 @@ func TestPath(t *testing.T) {
 		{"GET /v1/every/wrapper/{int64_wrapper}", "int64_wrapper", "1e99", "path int64_wrapper: 1e99 is out of range"},
 		{"GET /v1/deep/{string_field=**}", "string_field", "a/b", ""},
 	} {
-		err := bind(t, row.route, binding.Config{}).SetPath(map[string]string{row.variable: row.value}, (&everyv1.Every{}).ProtoReflect())
+		values := pathtemplate.Values{{Name: row.variable, Text: row.value}}
+		err := bind(t, row.route, binding.Config{}).SetPath(values, (&everyv1.Every{}).ProtoReflect())
+
 		if got := faults(t, err); got != row.want {
 			t.Errorf("%s %s: got %s, want %s", row.route, row.value, got, row.want)
 		}

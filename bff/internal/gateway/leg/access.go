@@ -69,9 +69,9 @@ func (a access) check(ctx context.Context, rec *reqinfo.Record, request proto.Me
 	return auth.Allow(ctx, a.condition, rec, request)
 }
 
-// records are reused: each has a map, and is not small.
+// records are reused: they are not small.
 var records = sync.Pool{New: func() any { //nolint:gochecknoglobals // A pool.
-	return &reqinfo.Record{PathParams: map[string]string{}}
+	return &reqinfo.Record{}
 }}
 
 // record returns a record for the checks: with the caller, and with the fields of the request in place of path variables. A value
@@ -86,7 +86,7 @@ func (a access) record(rec *reqinfo.Record, request proto.Message) *reqinfo.Reco
 
 	for _, v := range a.variables {
 		if text := v.Field.Text(request.ProtoReflect()); text != "" && pathtemplate.ValueFault(text) == "" {
-			leg.PathParams[v.Name] = text
+			leg.PathParams = append(leg.PathParams, pathtemplate.Value{Name: v.Name, Text: text})
 		}
 	}
 
@@ -96,6 +96,7 @@ func (a access) record(rec *reqinfo.Record, request proto.Message) *reqinfo.Reco
 func release(leg *reqinfo.Record) {
 	leg.Principal = reqinfo.Principal{}
 	clear(leg.PathParams)
+	leg.PathParams = leg.PathParams[:0]
 	records.Put(leg)
 }
 
@@ -163,7 +164,7 @@ func (c *Check) add(fault error, made bool) {
 func (a access) madeOwner(leg *reqinfo.Record) bool {
 	owner := slices.IndexFunc(a.variables, func(v policy.Variable) bool { return v.Name == a.owner })
 
-	return owner < 0 || probe.IsMade(a.variables[owner].Field.Last(), leg.PathParams[a.owner])
+	return owner < 0 || probe.IsMade(a.variables[owner].Field.Last(), leg.PathParams.Get(a.owner))
 }
 
 // each calls a function with each of the requests, and the record for its checks.

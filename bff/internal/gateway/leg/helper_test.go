@@ -14,6 +14,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 )
 
@@ -80,7 +81,7 @@ func (c *callee) thing(userID string, count int32) proto.Message {
 
 // call calls the method as somebody.
 func (c *callee) call(ctx context.Context, as reqinfo.Principal, request proto.Message) error {
-	ctx = reqinfo.NewContext(ctx, &reqinfo.Record{Principal: as, PathParams: map[string]string{"user_id": "of_the_composite"}})
+	ctx = reqinfo.NewContext(ctx, &reqinfo.Record{Principal: as, PathParams: pathtemplate.Values{{Name: "user_id", Text: "of_the_composite"}}})
 
 	made := func(ctx context.Context, _ string, req, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
 		if message, ok := req.(proto.Message); ok {

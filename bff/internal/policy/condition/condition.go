@@ -180,7 +180,7 @@ func (v *variables) ResolveName(name string) (any, bool) {
 
 		return v.principal, true
 	case varPath:
-		return v.record.PathParams, true
+		return v.record.PathParams.Map(), true
 	case varRequest:
 		return v.request, true
 	default:

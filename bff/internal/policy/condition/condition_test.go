@@ -13,6 +13,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
@@ -26,7 +27,7 @@ func record() *reqinfo.Record {
 		Principal: reqinfo.Principal{
 			Subject: "alice", Issuer: "https://a.example", Scopes: []string{"orders:write"}, Roles: []string{"buyer"}, Tenant: "acme",
 		},
-		PathParams: map[string]string{"user_id": "alice"},
+		PathParams: pathtemplate.Values{{Name: "user_id", Text: "alice"}},
 	}
 }
 

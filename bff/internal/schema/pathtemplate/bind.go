@@ -30,10 +30,37 @@ func (t Template) FixedSlashes() map[string]int {
 // reserved are the characters that stay escaped in what "**" matches (RFC 6570, section 1.5, as google/api/http.proto says).
 const reserved = "!#$&'()*+,/:;=?@[]"
 
+// Value is what a variable of a template holds.
+type Value struct{ Name, Text string }
+
+// Values are those of the variables of a template, in its order. There are few, so that looking for one is cheaper than a map.
+type Values []Value
+
+// Get returns what a variable holds; empty if there is none of this name.
+func (v Values) Get(name string) string {
+	for _, value := range v {
+		if value.Name == name {
+			return value.Text
+		}
+	}
+
+	return ""
+}
+
+// Map returns the values by name. It is the caller's.
+func (v Values) Map() map[string]string {
+	values := make(map[string]string, len(v))
+	for _, value := range v {
+		values[value.Name] = value.Text
+	}
+
+	return values
+}
+
 // Bind returns the values of the variables in an escaped path that the template matches; nil if there are none. They are unescaped
 // as by a ServeMux with UnescapingModeAllExceptReserved, with one exception: an escaped slash is not one between segments, and
 // stays as it is (google/api/http.proto), in variables with "**" and, if all variables hold several segments, in the others.
-func (t Template) Bind(escapedPath string) map[string]string {
+func (t Template) Bind(escapedPath string) Values {
 	if len(t.variables) == 0 {
 		return nil
 	}
@@ -47,10 +74,10 @@ func (t Template) Bind(escapedPath string) map[string]string {
 		skipped = strings.Count(escapedPath, "/") - len(t.segments)
 	}
 
-	values := make(map[string]string, len(t.variables))
+	values := make(Values, len(t.variables))
 	rest, at := escapedPath[1:], 0
 
-	for _, v := range t.variables {
+	for i, v := range t.variables {
 		first, length := v.first, v.end-v.first
 
 		switch {
@@ -61,11 +88,12 @@ func (t Template) Bind(escapedPath string) map[string]string {
 		}
 
 		_, rest = cut(rest, first-at)
-		values[v.name], rest = cut(rest, length)
+		values[i].Name = v.name
+		values[i].Text, rest = cut(rest, length)
 		at = first + length
 
-		if strings.Contains(values[v.name], "%") {
-			values[v.name] = t.decode(v, values[v.name], skipped)
+		if strings.Contains(values[i].Text, "%") {
+			values[i].Text = t.decode(v, values[i].Text, skipped)
 		}
 	}
 

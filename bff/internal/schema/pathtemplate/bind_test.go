@@ -46,7 +46,7 @@ func TestBind(t *testing.T) {
 				t.Fatalf("%s does not match %s", template, tt.path)
 			}
 
-			if got := template.Bind(tt.path); !maps.Equal(got, tt.want) {
+			if got := template.Bind(tt.path); !maps.Equal(got.Map(), tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

@@ -158,7 +158,7 @@ func (w world) compare(t *testing.T) {
 		}
 
 		expected := variables(t, want, path)
-		if bound := got.Bind(path); !maps.Equal(bound, expected) || (bound == nil) != (len(expected) == 0) {
+		if bound := got.Bind(path); !maps.Equal(bound.Map(), expected) || (bound == nil) != (len(expected) == 0) {
 			t.Fatalf("%q binds in %q %q, but the mux %q", got, path, bound, expected)
 		}
 	}

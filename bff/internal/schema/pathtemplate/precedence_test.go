@@ -226,7 +226,7 @@ func precedence(t *testing.T, templates []string, want map[string]string, bound 
 				continue
 			}
 
-			if values := bound[path]; values != nil && !maps.Equal(got.Bind(path), values) {
+			if values := bound[path]; values != nil && !maps.Equal(got.Bind(path).Map(), values) {
 				t.Errorf("%s binds %q, want %q", path, got.Bind(path), values)
 			}
 		}
