@@ -151,10 +151,7 @@ func VerifyUnary(
 		return err
 	}
 
-	if x.route.passThrough {
-		opts = append(append(x.options[:0], opts...), passthrough.Option())
-	}
-
+	opts = x.callOptions(opts)
 	if err := invoke(ctx, method, req, reply, cc, opts...); err != nil {
 		return err
 	}
@@ -175,6 +172,24 @@ func VerifyUnary(
 	}
 
 	return nil
+}
+
+// callOptions returns those of the generated handler, as the route needs them. Only an embedding program may have grpc-gateway write
+// trailers.
+func (x *exchange) callOptions(generated []grpc.CallOption) []grpc.CallOption {
+	opts := x.options[:0]
+
+	for _, opt := range generated {
+		if _, trailer := opt.(grpc.TrailerCallOption); !trailer || !x.route.defaultTranslation {
+			opts = append(opts, opt)
+		}
+	}
+
+	if x.route.passThrough {
+		opts = append(opts, passthrough.Option())
+	}
+
+	return opts
 }
 
 // VerifyStream is VerifyUnary for streams.

@@ -79,7 +79,7 @@ func TestEarlierEndOfWritingIsSetForLargeMessages(t *testing.T) {
 
 			deadline(tt.timeout, tt.single)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				m := &messageWriter{rec: reqinfo.From(r.Context())}
-				m.Writer = response.New(w, r, m)
+				m.Hooked, _ = response.With(w, r, m)
 
 				if _, err := m.Write(make([]byte, tt.size)); err != nil {
 					t.Error(err)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -38,7 +39,7 @@ func (i *invoker) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 	if !i.ServerStream {
 		x.message.success, x.message.rec = i.success, reqinfo.From(x.Context)
-		x.message.Writer = response.New(w, req, &x.message)
+		x.message.Hooked, _ = response.With(w, req, &x.message)
 		x.w = &x.message
 	}
 
@@ -52,12 +53,31 @@ func (i *invoker) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 
-	variables := i.binding.Placeholders()
-	if !i.defaultTranslation {
-		variables = i.binding.Path(pathParams(req))
+	i.call(x)
+}
+
+// variableMaps are the maps of path variables that generated handlers get, which do not keep them.
+//
+//nolint:gochecknoglobals // A pool is shared.
+var variableMaps = sync.Pool{New: func() any { return map[string]string{} }}
+
+// call calls the generated handler.
+func (i *invoker) call(x *exchange) {
+	values := pathParams(x.request)
+	if len(values) == 0 {
+		i.handler(x.w, &x.handed, nil)
+		return
 	}
 
+	variables, _ := variableMaps.Get().(map[string]string)
+	i.binding.Path(values, variables)
 	i.handler(x.w, &x.handed, variables)
+
+	// A middleware of an embedding program may keep it.
+	if i.defaultTranslation {
+		clear(variables)
+		variableMaps.Put(variables)
+	}
 }
 
 // hand makes the request for the handler.

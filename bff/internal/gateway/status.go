@@ -11,7 +11,8 @@ import (
 // messageWriter is the writer of a response that is a single message. It sets the status: that of the route's policy, or 304 if the
 // client has the response already.
 type messageWriter struct {
-	response.Writer
+	// Hooked is the writer of the layer around, which has this one as a hook.
+	response.Hooked
 
 	rec *reqinfo.Record
 	// success replaces 200. Zero: it does not.
@@ -50,9 +51,12 @@ func (m *messageWriter) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 
-	response.WriteBy(m.ResponseWriter, len(p), m.rec.WriteBy)
+	response.WriteBy(m.Hooked, len(p), m.rec.WriteBy)
 
-	defer response.Hold(m.ResponseWriter, len(p))()
+	defer response.Hold(m.Hooked, len(p))()
 
-	return m.ResponseWriter.Write(p)
+	return m.Hooked.Write(p)
 }
+
+// Unwrap is for http.ResponseController.
+func (m *messageWriter) Unwrap() http.ResponseWriter { return m.Hooked }

@@ -7,7 +7,6 @@ package binding
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -53,8 +52,6 @@ type Binding struct {
 	input  protoreflect.MessageDescriptor
 	// variables are the fields that the path sets.
 	variables []variable
-	// placeholders are those of Placeholders. Nil: there are no variables.
-	placeholders map[string]string
 	// bodyIsMessage reports whether the body is the request message, without the fields that the path sets.
 	bodyIsMessage bool
 	// body is the field that is the body. Nil: none is.
@@ -103,7 +100,7 @@ func Compile(r schema.Route, config Config) (*Binding, error) {
 			return nil, fmt.Errorf("path variable %s: %w", name, err)
 		}
 
-		b.add(variable{name: name, path: path, isString: isString(path.Last())})
+		b.variables = append(b.variables, variable{name: name, path: path, isString: isString(path.Last())})
 	}
 
 	b.setBody(r)
@@ -126,15 +123,6 @@ func Compile(r schema.Route, config Config) (*Binding, error) {
 	}
 
 	return b, nil
-}
-
-func (b *Binding) add(v variable) {
-	if b.placeholders == nil {
-		b.placeholders = map[string]string{}
-	}
-
-	b.variables = append(b.variables, v)
-	b.placeholders[v.name] = v.placeholder()
 }
 
 // setBody finds out what the body is.
@@ -169,22 +157,17 @@ func (b *Binding) HasBody() bool { return b.bodyIsMessage || b.body != nil }
 // IsFile reports whether the body is bytes of any type, for SetFile, instead of a JSON document.
 func (b *Binding) IsFile() bool { return b.file }
 
-// Placeholders are path variables for the generated handler, which may know nothing of them, or set them. They are texts that it
-// can read, since it reads less than SetPath does, and has worse errors. SetPath has to follow. The map must not be changed.
-func (b *Binding) Placeholders() map[string]string { return b.placeholders }
-
-// Path is the same for a handler with middlewares of an embedding program around it: strings are passed as they are, and the map is
-// the caller's.
-func (b *Binding) Path(values pathtemplate.Values) map[string]string {
-	shown := maps.Clone(b.placeholders)
-
+// Path puts the path variables for the generated handler into an empty map. The handler may know nothing of them, or set them. A
+// string is passed as it is. Anything else gets a placeholder, since the handler reads less than SetPath does, and has worse
+// errors. SetPath has to follow.
+func (b *Binding) Path(values pathtemplate.Values, shown map[string]string) {
 	for _, v := range b.variables {
 		if v.isString {
 			shown[v.name] = values.Get(v.name)
+		} else {
+			shown[v.name] = v.placeholder()
 		}
 	}
-
-	return shown
 }
 
 func isString(field protoreflect.FieldDescriptor) bool {
