@@ -7,11 +7,13 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// profiles writes CPU profiles of Portico under payloads: "small=/tmp/small.pprof,list=/tmp/list.pprof".
+// profiles writes CPU profiles of Portico under payloads: "small=/tmp/small.pprof,list=/tmp/list.pprof". Beside each it writes one
+// of the floor, "/tmp/small.pprof.floor", if that has the payload. Both serve the same requests, so profiles can be subtracted.
 func profiles(ctx context.Context, f *fleet, o options) error {
 	for entry := range strings.SplitSeq(o.cpuProfile, ",") {
 		name, file, _ := strings.Cut(entry, "=")
@@ -40,12 +42,14 @@ func profile(ctx context.Context, f *fleet, p payload, file string, o options) e
 		return err
 	}
 
-	i := slices.IndexFunc(variants, func(v variant) bool { return v.process == f.portico })
-	if i < 0 {
+	files := map[*process]string{f.portico: file, f.floor: file + ".floor"}
+
+	variants = slices.DeleteFunc(variants, func(v variant) bool { return files[v.process] == "" })
+	if !slices.ContainsFunc(variants, func(v variant) bool { return v.process == f.portico }) {
 		return errors.New("it is not about the command portico")
 	}
 
-	l, err := newLoader(variants[i:i+1], o, p.stream)
+	l, err := newLoader(variants, o, p.stream)
 	if err != nil {
 		return err
 	}
@@ -59,21 +63,17 @@ func profile(ctx context.Context, f *fleet, p payload, file string, o options) e
 
 	seconds := max(1, int(time.Duration(o.rounds)*o.round/time.Second))
 
-	var (
-		wg     sync.WaitGroup
-		taken  []byte
-		failed error
-	)
+	taking, taken := errgroup.WithContext(ctx)
 
-	wg.Go(func() { taken, failed = f.portico.get(ctx, fmt.Sprintf("/debug/pprof/profile?seconds=%d", seconds)) })
+	for _, v := range variants {
+		taking.Go(func() error {
+			profile, err := v.process.get(taken, fmt.Sprintf("/debug/pprof/profile?seconds=%d", seconds))
+
+			return errors.Join(err, os.WriteFile(files[v.process], profile, 0o600))
+		})
+	}
 
 	_, err = l.run(ctx, time.Duration(seconds)*time.Second)
 
-	wg.Wait()
-
-	if err := errors.Join(err, failed, f.portico.forget()); err != nil {
-		return err
-	}
-
-	return os.WriteFile(file, taken, 0o600)
+	return errors.Join(err, taking.Wait(), f.portico.forget())
 }

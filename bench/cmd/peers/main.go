@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"os"
 )
 
@@ -89,6 +90,7 @@ func (p peer) serve(certFile, keyFile string) error {
 
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", p.metrics)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 
 	failed := make(chan error, 2)
 

@@ -174,8 +174,8 @@ func VerifyUnary(
 	return nil
 }
 
-// callOptions returns those of the generated handler, as the route needs them. Only an embedding program may have grpc-gateway write
-// trailers.
+// callOptions returns those of the generated handler, as the route needs them. Only an embedding program may have grpc-gateway
+// write trailers.
 func (x *exchange) callOptions(generated []grpc.CallOption) []grpc.CallOption {
 	opts := x.options[:0]
 
