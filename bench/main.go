@@ -80,7 +80,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.idle, "idle", 0, "measure the memory of so many idle connections instead")
 	flags.IntVar(&o.footprint, "footprint", 0, "measure the memory and files of so many connections and streams of each kind instead")
 	flags.DurationVar(&o.overload, "overload", 0, "offer twice the capacity of a gateway on one core for so long instead")
-	flags.StringVar(&o.cpuProfile, "cpuprofile", "", "write CPU profiles instead, of the floor to FILE.floor: PAYLOAD=FILE, comma-separated")
+	flags.StringVar(&o.cpuProfile, "cpuprofile", "", "write CPU profiles instead, and the floor's: PAYLOAD=FILE, comma-separated")
 
 	if err := flags.Parse(args); err != nil {
 		return o, err
