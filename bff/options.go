@@ -150,8 +150,8 @@ func WithDroppedLogLines(dropped func() uint64) Option {
 // WithAdminMiddleware puts middleware around all that operators can reach on the admin listener and by Gateway.Admin: to ask for
 // credentials, or to serve more there. The first is the outermost.
 //
-// Without it, anyone who reaches the admin listener may read it; what changes something needs admin.credential of the configuration,
-// in any case. Do not refuse /livez and /readyz to the program that checks the
+// Without it, anyone who reaches the admin listener may read it. What changes something needs admin.credential in any case. Do not
+// refuse /livez and /readyz to the program that checks the
 // gateway's health.
 func WithAdminMiddleware(middleware ...func(http.Handler) http.Handler) Option {
 	return func(o *options) {
