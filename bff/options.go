@@ -151,8 +151,7 @@ func WithDroppedLogLines(dropped func() uint64) Option {
 // credentials, or to serve more there. The first is the outermost.
 //
 // Without it, anyone who reaches the admin listener may read it. What changes something needs admin.credential in any case. Do not
-// refuse /livez and /readyz to the program that checks the
-// gateway's health.
+// refuse /livez and /readyz to the program that checks the gateway's health.
 func WithAdminMiddleware(middleware ...func(http.Handler) http.Handler) Option {
 	return func(o *options) {
 		o.faults.needEach("WithAdminMiddleware", len(o.adminMiddleware), middleware)
