@@ -149,5 +149,8 @@ func startProbe(t *testing.T, args []string, configure func(url string) func(*co
 
 	gateways, backend := gatewaytest.StartTwins(t, configure("redis://portico:secret@"+network.Address()))
 
-	return &probe{t: t, redis: r, gateways: gateways, backend: backend, client: gatewaytest.PlainClient(t)}
+	return &probe{
+		t: t, redis: r, gateways: gateways, backend: backend, client: gatewaytest.PlainClient(t),
+		caller: gateways[0].As(t, "alice", "users:admin"),
+	}
 }

@@ -22,6 +22,8 @@ type probe struct {
 	gateways [2]*gatewaytest.Site
 	backend  *gatewaytest.FlakyBackend
 	client   *http.Client
+	// caller has one token: cached responses are those of a caller's claims, and another token has other times in them.
+	caller http.Header
 	// asked is how many bytes Redis has replied to questions of spent.
 	asked int
 }
@@ -88,7 +90,7 @@ func (p *probe) send(gateway int, request gatewaytest.Request) gatewaytest.Respo
 	}
 
 	if request.Header.Get("Authorization") == "" {
-		request.Header["Authorization"] = p.gateways[0].As(p.t, "alice", "users:admin")["Authorization"]
+		request.Header["Authorization"] = p.caller["Authorization"]
 	}
 
 	res, err := p.gateways[gateway].Send(p.t.Context(), p.client, request)
