@@ -59,7 +59,7 @@ type caller struct{ user, token string }
 // build compiles what is run, as the Makefile does.
 func build(ctx context.Context, module, pkg, binary string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "grpcnotrace", "-o", binary, pkg)
-	cmd.Dir, cmd.Stderr = module, os.Stderr
+	cmd.Dir, cmd.Stderr, cmd.Env = module, os.Stderr, append(os.Environ(), "CGO_ENABLED=0")
 
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("build %s: %w", pkg, err)

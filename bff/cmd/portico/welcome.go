@@ -74,7 +74,7 @@ func printWelcome(w io.Writer, in welcome) {
 
 		// Browsers do not send what is behind the #.
 		if in.credential != "" {
-			console += "#credential=" + url.QueryEscape(in.credential)
+			console += "#credential=" + url.PathEscape(in.credential)
 		}
 	}
 

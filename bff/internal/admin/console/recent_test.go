@@ -14,6 +14,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/admin/console"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
 // failures are what a page shows of a source.
@@ -43,7 +44,7 @@ func TestFailures(t *testing.T) {
 
 		limited := &reqinfo.Record{
 			ID: "limited", Template: "/v1/orders/{order_id}", Selector: "order.v1.OrderService.GetOrder",
-			Principal: reqinfo.Principal{Subject: "alice"}, PathParams: map[string]string{"order_id": "secret"},
+			Principal: reqinfo.Principal{Subject: "alice"}, PathParams: pathtemplate.Values{{Name: "order_id", Text: "secret"}},
 		}
 		limited.Fail(codes.ResourceExhausted, errors.New("internal cause"))
 		limited.Refuse(reqinfo.Refusal{Reason: reqinfo.ReasonRateLimit, Limit: "write"})
