@@ -17,8 +17,8 @@ import (
 const selfRequest = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 // alive reports, by an error, that the listener for clients does not respond before the context ends, or that the state of the
-// gateway cannot be read. That a connection is refused, as there are too many, is a response. Whether backends can be called makes no
-// difference.
+// gateway cannot be read. That a connection is refused, as there are too many, is a response. Whether backends can be called makes
+// no difference.
 func (g *Gateway) alive(ctx context.Context) error {
 	read := make(chan struct{})
 

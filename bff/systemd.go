@@ -7,8 +7,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/systemd"
 )
 
-// stopMargin is how much longer than the drain the end of a process may take: operators are served to the end, and the connections to
-// backends are closed.
+// stopMargin is how much longer than the drain the end of a process may take: operators are served to the end, and the connections
+// to backends are closed.
 const stopMargin = 10 * time.Second
 
 // WithSystemd tells systemd (Type=notify) what Run does: that it listens, reloads, and stops, with the configuration in use as its

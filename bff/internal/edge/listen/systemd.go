@@ -45,7 +45,8 @@ func (s *Systemd) take(name string) (Listener, error) {
 		}
 
 		if file != nil {
-			return nil, fmt.Errorf("systemd has passed more than one socket named %q; each needs a FileDescriptorName= of its own", name)
+			return nil, fmt.Errorf(
+				"systemd has passed more than one socket named %q; each needs a FileDescriptorName= of its own", name)
 		}
 
 		file = f
