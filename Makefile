@@ -235,7 +235,7 @@ generate: ## Generate gen/ from proto/, the scripts of pages, and what describes
 	mv "$$out/$(CONSOLE)" $(CONSOLE); \
 	mv "$$out/schema.json" $(SCHEMA); \
 	mv "$$out/configuration.md" $(SETTINGS)
-	@$(library) generate
+	+@$(library) generate
 
 .PHONY: check-generate
 check-generate: deps need-web ## Fail if what is generated is not what its sources and the generators make.
@@ -245,7 +245,7 @@ check-generate: deps need-web ## Fail if what is generated is not what its sourc
 		diff $(PAGE) "$$out/$(PAGE)" && diff $(CONSOLE) "$$out/$(CONSOLE)" && \
 		diff $(SCHEMA) "$$out/schema.json" && diff $(SETTINGS) "$$out/configuration.md"; } || \
 	{ echo 'generated code is stale: run `make generate`' >&2; exit 1; }
-	@$(library) check-generate
+	+@$(library) check-generate
 
 # Our plugins and protodeps are Go programs that import gen/portico, so that is made first, without them and from its policy.proto alone.
 # Generation goes to a folder of its own and never leaves gen/ half made.
@@ -300,7 +300,7 @@ lint: lint-proto apis ## Lint protos, Go, TypeScript, workflows and the descript
 	go -C bench vet ./...
 	go -C $(LIBRARY) vet ./...
 	go -C $(APIS) vet . ./generate ./linked
-	@$(library) lint
+	+@$(library) lint
 	lint=$$($(TOOL) -n golangci-lint); for module in . $(E2E) $(IMAGE); do (cd "$$module" && nice -n 19 "$$lint" run --allow-parallel-runners) || exit; done
 	$(ACTIONLINT)
 	npm --prefix web run --silent check
