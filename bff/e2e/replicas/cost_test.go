@@ -65,6 +65,8 @@ func TestCostInRedis(t *testing.T) {
 	t.Parallel()
 
 	p := startProbe(t, nil, costly)
+	p.waitForChecks()
+
 	text := costHead
 
 	for _, cost := range p.costs() {
@@ -86,6 +88,28 @@ func TestCostInRedis(t *testing.T) {
 	compareTable(t, costDocument, costHead, text, similar)
 	compareTable(t, costDocument, memoryHead, memoryHead+p.memory(), similar)
 }
+
+// waitForChecks waits until each gateway has asked Redis about itself, which it does at its start and then once a minute.
+func (p *probe) waitForChecks() {
+	p.t.Helper()
+
+	var own int
+
+	gatewaytest.Eventually(p.t, "each gateway has checked Redis", func() bool {
+		found := infoCalls.FindStringSubmatch(p.redis.do(p.t, "INFO", "commandstats"))
+		if found == nil {
+			found = []string{"", "0"}
+		}
+
+		calls, _ := strconv.Atoi(found[1])
+		others := calls - own
+		own++
+
+		return others >= len(p.gateways)
+	})
+}
+
+var infoCalls = regexp.MustCompile(`(?m)^cmdstat_info:calls=(\d+)`)
 
 // perRequest rounds to tenths: the gateways themselves write now and then, and a script is sent twice at first.
 func perRequest(total, requests int) string {

@@ -259,7 +259,7 @@ func TestOperatorsSeeRequests(t *testing.T) {
 		}
 	}
 
-	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/upstreams": 200, "/debug/pprof/": 200, "/": 404} {
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/upstreams": 200, "/debug/pprof/": 200, "/": 303, "/nowhere": 404} {
 		if got := gatewaytest.AdminGet(t, s.Gateway, path); got.Status != want {
 			t.Errorf("%s: %d", path, got.Status)
 		}
