@@ -76,14 +76,14 @@ type Server struct {
 	DrainTimeout time.Duration `default:"30s" env:"DRAIN_TIMEOUT" yaml:"drain_timeout"`
 	// TLS encrypts the listener; with it come HTTP/2 and client certificates. Without files it is off.
 	TLS ServerTLS `envPrefix:"TLS_" yaml:"tls"`
-	// ProxyProtocol is how load balancers that pass on connections say who the client is.
+	// ProxyProtocol is how load balancers that pass on connections, not requests, say who the client is.
 	ProxyProtocol ProxyProtocol `envPrefix:"PROXY_PROTOCOL_" yaml:"proxy_protocol"`
 }
 
 // ProxyProtocol is the PROXY protocol of HAProxy, versions 1 and 2: a header before the first byte of a connection.
 type ProxyProtocol struct {
-	// From are CIDR prefixes, or "unix", whose connections must begin with the header; its address is that of the connection then.
-	// From anyone else it is an invalid request. Empty: it is off.
+	// From are the load balancers, as CIDR prefixes, or "unix" for those on a Unix socket. Their connections must begin with the
+	// header, whose address then counts as that of the connection. From anyone else it is an invalid request. Empty: it is off.
 	From []string `env:"FROM" yaml:"from"`
 }
 
@@ -108,11 +108,11 @@ const (
 type Admin struct {
 	// Address is what to listen on: host:port, "unix:/path" or "systemd:NAME"; "-" turns it off. Default 127.0.0.1:8081.
 	Address string `default:"127.0.0.1:8081" env:"ADDRESS" yaml:"address"`
-	// Credential is what operators show, as "Authorization: Bearer …", for what changes something: the actions of the console,
-	// /reload and /log/level. At least 16 characters of printable ASCII, without spaces at the ends. Default none: all of these are
-	// refused. A random one is best.
+	// Credential is what operators send, as "Authorization: Bearer …", to change something: with the actions of the console, /reload
+	// and /log/level. It has at least 16 characters of printable ASCII, without spaces at the ends, and should be random. Default
+	// none: all of these are refused.
 	Credential string `env:"CREDENTIAL" secret:"true" yaml:"credential"`
-	// CredentialFile is a file that holds it. It is read again when it changes.
+	// CredentialFile is a file of one line with the credential instead. It is read again when it changes.
 	CredentialFile string `env:"CREDENTIAL_FILE" yaml:"credential_file"`
 }
 
