@@ -83,7 +83,8 @@ type Server struct {
 // ProxyProtocol is the PROXY protocol of HAProxy, versions 1 and 2: a header before the first byte of a connection.
 type ProxyProtocol struct {
 	// From are the load balancers, as CIDR prefixes, or "unix" for those on a Unix socket. Their connections must begin with the
-	// header, whose address then counts as that of the connection. From anyone else it is an invalid request. Empty: it is off.
+	// header, whose address then counts as that of the connection. A header that anyone else sends is an invalid request. Empty: it
+	// is off.
 	From []string `env:"FROM" yaml:"from"`
 }
 
