@@ -109,9 +109,9 @@ const (
 type Admin struct {
 	// Address is what to listen on: host:port, "unix:/path" or "systemd:NAME"; "-" turns it off. Default 127.0.0.1:8081.
 	Address string `default:"127.0.0.1:8081" env:"ADDRESS" yaml:"address"`
-	// Credential is what operators send, as "Authorization: Bearer …", to change something: with the actions of the console, /reload
-	// and /log/level. It has at least 16 characters of printable ASCII, without spaces at the ends, and should be random. Default
-	// none: all of these are refused.
+	// Credential is what operators send, as "Authorization: Bearer …", to change something: with the actions of the console,
+	// /reload and /log/level. It has at least 16 characters of printable ASCII, without spaces at the ends, and should be random.
+	// Default none: all of these are refused.
 	Credential string `env:"CREDENTIAL" secret:"true" yaml:"credential"`
 	// CredentialFile is a file of one line with the credential instead. It is read again when it changes.
 	CredentialFile string `env:"CREDENTIAL_FILE" yaml:"credential_file"`
