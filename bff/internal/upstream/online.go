@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -96,10 +97,12 @@ func checkAddress(ctx context.Context, config Config, address, name string) (str
 	}
 	defer conn.Close() //nolint:errcheck // Nothing was written.
 
+	var encrypted *tls.Conn
+
 	found, transport := "plaintext", insecure.NewCredentials()
 
 	if config.Transport != nil {
-		if found, err = handshake(ctx, conn, config.Transport(), name); err != nil {
+		if encrypted, found, err = handshake(ctx, conn, config.Transport(), name); err != nil {
 			return "", err
 		}
 
@@ -108,10 +111,32 @@ func checkAddress(ctx context.Context, config Config, address, name string) (str
 
 	health, err := askHealth(ctx, address, name, transport)
 	if err != nil {
-		return "", err
+		return "", cmp.Or(alert(encrypted), err)
 	}
 
 	return found + "; " + health, nil
+}
+
+// alertTimeout is how long to wait for an alert of TLS, which a backend has sent long before.
+const alertTimeout = time.Second
+
+// alert returns the alert of TLS that a backend has sent after the handshake, as about the certificate of the gateway, which it may
+// look at later than that (RFC 8446, section 4.4.2.4). A call that writes meanwhile fails with a broken pipe instead. The connection
+// may be nil, and so may the alert: there is none.
+func alert(conn *tls.Conn) error {
+	if conn == nil {
+		return nil
+	}
+
+	// An error of the deadline is one of Read as well.
+	_ = conn.SetReadDeadline(time.Now().Add(alertTimeout))
+
+	_, err := conn.Read(make([]byte, 1))
+	if remote, ok := errors.AsType[*net.OpError](err); ok && remote.Op == "remote error" {
+		return fmt.Errorf("TLS: %w", remote)
+	}
+
+	return nil
 }
 
 func dialAddress(ctx context.Context, address string) (net.Conn, error) {
@@ -132,8 +157,8 @@ func dialAddress(ctx context.Context, address string) (net.Conn, error) {
 	return nil, fmt.Errorf("no connection: %w", err)
 }
 
-// handshake says how a connection is encrypted, or why the certificate of the backend is refused.
-func handshake(ctx context.Context, raw net.Conn, config *tls.Config, authority string) (string, error) {
+// handshake encrypts a connection, and says how, or why the certificate of the backend is refused.
+func handshake(ctx context.Context, raw net.Conn, config *tls.Config, authority string) (*tls.Conn, string, error) {
 	config.NextProtos = []string{"h2"}
 
 	if config.ServerName == "" {
@@ -145,15 +170,15 @@ func handshake(ctx context.Context, raw net.Conn, config *tls.Config, authority 
 
 	conn := tls.Client(raw, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
-		return "", fmt.Errorf("TLS: %w%s", err, refusal(err))
+		return nil, "", fmt.Errorf("TLS: %w%s", err, refusal(err))
 	}
 
 	state := conn.ConnectionState()
 	if state.NegotiatedProtocol != "h2" {
-		return "", errors.New("TLS: the backend does not offer HTTP/2 (ALPN h2), which gRPC needs")
+		return nil, "", errors.New("TLS: the backend does not offer HTTP/2 (ALPN h2), which gRPC needs")
 	}
 
-	return fmt.Sprintf("%s as %s, certificate valid until %s", tls.VersionName(state.Version), config.ServerName,
+	return conn, fmt.Sprintf("%s as %s, certificate valid until %s", tls.VersionName(state.Version), config.ServerName,
 		state.PeerCertificates[0].NotAfter.UTC().Format("2006-01-02")), nil
 }
 

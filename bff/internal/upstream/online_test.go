@@ -144,6 +144,57 @@ func TestCheckOnline(t *testing.T) {
 	}
 }
 
+// With TLS 1.3 a backend refuses the certificate after the handshake. Once, a call that wrote meanwhile said only "broken pipe".
+func TestRefusedCertificateIsNamed(t *testing.T) {
+	t.Parallel()
+
+	ca, dir := tlstest.NewCA(t), t.TempDir()
+	cert, key := filepath.Join(dir, "crt"), filepath.Join(dir, "key")
+	ca.Issue(t, cert, key, "backend.test", "")
+
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() { _ = listener.Close() })
+
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+
+		_ = tls.Server(conn, &tls.Config{
+			Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool(), NextProtos: []string{"h2"},
+		}).HandshakeContext(t.Context())
+
+		// The others get no alert.
+		for {
+			other, err := listener.Accept()
+			if err != nil {
+				return
+			}
+
+			_ = other.Close()
+		}
+	}()
+
+	c := upstream.Config{Upstream: config.Upstream{Addresses: []string{listener.Addr().String()}}}
+	c.Transport = func() *tls.Config { return &tls.Config{ServerName: "backend.test", RootCAs: ca.Pool()} }
+
+	found := upstream.CheckOnline(t.Context(), c)
+	if len(found) != 1 || found[0].Err == nil || !strings.Contains(found[0].Err.Error(), "certificate required") {
+		t.Errorf("got %+v", found)
+	}
+}
+
 func TestCheckTarget(t *testing.T) {
 	t.Parallel()
 
