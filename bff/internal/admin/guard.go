@@ -14,8 +14,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// Guard lets only operators with the credential change something. Each attempt is logged and counted, but for most of those with
-// wrong credentials while there are many. It is safe for concurrent use.
+// Guard lets only operators with the credential change something. Each attempt is counted, and logged, but for most of those without
+// the credential while there are many. It is safe for concurrent use.
 type Guard struct {
 	credential func() string
 	logger     *slog.Logger
@@ -75,14 +75,23 @@ func (g *Guard) Protect(action string, next http.Handler) http.Handler {
 
 		switch {
 		case configured == "":
-			problem.Write(w, r, problem.New(codes.PermissionDenied, NoCredential), nil)
-			g.record(r, action, ResultForbidden, nil)
+			g.forbid(w, r, action)
 		case equal(bearer(r), configured):
 			g.perform(w, r, action, next)
 		default:
 			g.refuse(w, r, action)
 		}
 	})
+}
+
+func (g *Guard) forbid(w http.ResponseWriter, r *http.Request, action string) {
+	problem.Write(w, r, problem.New(codes.PermissionDenied, NoCredential), nil)
+
+	if g.wrong.add(time.Now()) > 0 {
+		g.count(action, ResultForbidden)
+	} else {
+		g.record(r, action, ResultForbidden, nil)
+	}
 }
 
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, action string) {

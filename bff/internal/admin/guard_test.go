@@ -157,6 +157,25 @@ func TestWrongCredentialsAreBounded(t *testing.T) {
 	})
 }
 
+// Once, whoever could reach the admin listener could fill the log.
+func TestRefusalsWithoutACredentialAreLoggedNowAndThen(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		g := guard("")
+
+		for range 30 {
+			if w := g.ask("", 200); w.Code != http.StatusForbidden {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		}
+
+		if n := strings.Count(g.log.String(), "forbidden"); n != 10 || g.counts["purge forbidden"] != 30 {
+			t.Errorf("%d lines, counted %v", n, g.counts)
+		}
+	})
+}
+
 func TestActionThatPanics(t *testing.T) {
 	t.Parallel()
 
