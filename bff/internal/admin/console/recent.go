@@ -17,8 +17,15 @@ import (
 type Recent struct {
 	mu sync.Mutex
 	// ring has the oldest one at next, once it is full.
-	ring []Failure
+	ring []failed
 	next int
+}
+
+// failed is a failure without its text, which is made only for those who look.
+type failed struct {
+	Failure
+
+	code codes.Code
 }
 
 // Observe remembers a request if the gateway has refused it or if its status is 5xx. For one that succeeds it costs a comparison.
@@ -34,12 +41,11 @@ func (f *Recent) Observe(method string, rec *reqinfo.Record, status int, took ti
 	}
 
 	code, _ := rec.Outcome()
-	failure := Failure{
+	failure := failed{code: code, Failure: Failure{
 		Time: time.Now(), RequestID: rec.ID, Method: knownMethod(method), Path: rec.Template, RPC: rec.Selector, Status: status,
 		Code: problem.CodeName(code), Reason: string(refusal.Reason), Limit: refusal.Limit, Upstream: rec.UpstreamNames(),
-		Address: rec.Made().Address, Text: words(refusal.Reason, code),
-		TookMS: milliseconds(took.Seconds()),
-	}
+		Address: rec.Made().Address, TookMS: milliseconds(took.Seconds()),
+	}}
 
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -55,14 +61,23 @@ func (f *Recent) Observe(method string, rec *reqinfo.Record, status int, took ti
 
 // list returns the failures, the newest first.
 func (f *Recent) list() []Failure {
+	all, known := f.all(), reasonWords()
+
+	list := make([]Failure, 0, len(all))
+	for _, one := range slices.Backward(all) {
+		one.Text = words(known, reqinfo.Reason(one.Reason), one.code)
+		list = append(list, one.Failure)
+	}
+
+	return list
+}
+
+// all returns the failures, the oldest first.
+func (f *Recent) all() []failed {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 
-	list := make([]Failure, 0, len(f.ring))
-	list = append(append(list, f.ring[f.next:]...), f.ring[:f.next]...)
-	slices.Reverse(list)
-
-	return list
+	return slices.Concat(f.ring[f.next:], f.ring[:f.next])
 }
 
 // knownMethod keeps out what a client has made up.
@@ -77,9 +92,9 @@ func knownMethod(method string) string {
 
 // words say what a refusal or a code means. There is nothing of the request in them: the texts that clients get may have parts of
 // it, and those of backends more.
-func words(reason reqinfo.Reason, code codes.Code) string {
+func words(known map[reqinfo.Reason]string, reason reqinfo.Reason, code codes.Code) string {
 	if reason != "" {
-		return reasonWords(reason)
+		return cmp.Or(known[reason], "the gateway refused it")
 	}
 
 	switch code {
@@ -96,8 +111,8 @@ func words(reason reqinfo.Reason, code codes.Code) string {
 	}
 }
 
-func reasonWords(reason reqinfo.Reason) string {
-	known := map[reqinfo.Reason]string{
+func reasonWords() map[reqinfo.Reason]string {
+	return map[reqinfo.Reason]string{
 		reqinfo.ReasonNoCredential:         "a credential is needed, and there was none",
 		reqinfo.ReasonInvalidCredential:    "the credential is not valid",
 		reqinfo.ReasonUnverifiedCredential: "the credential cannot be verified: there are no keys of its issuer yet",
@@ -126,6 +141,4 @@ func reasonWords(reason reqinfo.Reason) string {
 		reqinfo.ReasonDeadline:             "the response did not come in time",
 		reqinfo.ReasonConcurrency:          "as many calls are in flight as the backend can handle",
 	}
-
-	return cmp.Or(known[reason], "the gateway refused it")
 }

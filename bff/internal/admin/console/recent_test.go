@@ -30,6 +30,20 @@ func failures(t *testing.T, s *source) []console.Failure {
 	return page.begin(t).Failures
 }
 
+// Refusals are many while there is too much to do, and must cost little.
+func TestFailureCostsLittle(t *testing.T) { //nolint:paralleltest // It counts allocations.
+	var recent console.Recent
+
+	refused := &reqinfo.Record{ID: "refused", Template: "/v1/orders"}
+	refused.Fail(codes.Unavailable, nil)
+	refused.Refuse(reqinfo.Refusal{Reason: reqinfo.ReasonMaxInFlight})
+
+	// Some for the room of the list, at first.
+	if n := testing.AllocsPerRun(1000, func() { recent.Observe("GET", refused, http.StatusServiceUnavailable, time.Second) }); n > 1 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	t.Parallel()
 
