@@ -496,6 +496,66 @@ func TestResponseIsStoredWhenTheStoreIsBack(t *testing.T) {
 	}
 }
 
+// outage is a store that does nothing while it is down.
+type outage struct {
+	idempotency.Store
+
+	down atomic.Bool
+}
+
+func (s *outage) Claim(ctx context.Context, claim idempotency.Claim) (idempotency.State, idempotency.Response, error) {
+	if s.down.Load() {
+		return 0, idempotency.Response{}, errStore
+	}
+
+	return s.Store.Claim(ctx, claim)
+}
+
+func (s *outage) Finish(ctx context.Context, claim idempotency.Claim, res idempotency.Response, ttl time.Duration) error {
+	if s.down.Load() {
+		return errStore
+	}
+
+	return s.Store.Finish(ctx, claim, res, ttl)
+}
+
+func (s *outage) Release(ctx context.Context, claim idempotency.Claim) error {
+	if s.down.Load() {
+		return errStore
+	}
+
+	return s.Store.Release(ctx, claim)
+}
+
+// Once, a response was lost if a thousand requests had been refused before, and the write was executed again.
+func TestResponseIsStoredAfterManyRefusals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &outage{Store: idempotency.NewMemory(64 << 20)}
+		keeper := idempotency.New(store)
+		defer keeper.Close()
+
+		next := &counter{}
+		h := keeper.Route(idempotency.Rule{RPC: rpc, Required: true, TTL: time.Hour})(next)
+		next.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			store.down.Store(true)
+
+			for i := range 1000 {
+				wantStatus(t, call{keys: []string{fmt.Sprintf(`"refused-%d"`, i)}}.to(t, h), http.StatusServiceUnavailable, false)
+			}
+
+			create(w, r)
+		})
+
+		wantStatus(t, call{}.to(t, h), http.StatusCreated, false)
+		time.Sleep(5 * time.Minute)
+		store.down.Store(false)
+		time.Sleep(time.Second)
+		wantStatus(t, call{}.to(t, h), http.StatusCreated, true)
+		next.want(t, 1)
+	})
+}
+
 func TestReleaseFails(t *testing.T) {
 	t.Parallel()
 

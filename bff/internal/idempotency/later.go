@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// maxLater bounds the calls that are repeated at a time. Further ones are given up: their claims expire with their leases.
+	// maxLater bounds the calls of a kind that are repeated at a time. Further ones are given up: their claims expire with their leases.
 	maxLater = 1000
 	// laterPause is the time between two attempts.
 	laterPause = 500 * time.Millisecond
@@ -23,19 +23,23 @@ type later struct {
 	store   Store
 	ctx     context.Context //nolint:containedctx // It is that of the Deduplicator, not a request's.
 	stop    context.CancelFunc
-	slots   chan struct{}
 	running sync.WaitGroup
+	// In an outage there are many claims to release. They leave room for responses, whose loss is worse.
+	releases, finishes chan struct{}
 }
 
 func newLater(store Store) *later {
 	ctx, stop := context.WithCancel(context.Background())
-	return &later{store: store, ctx: ctx, stop: stop, slots: make(chan struct{}, maxLater)}
+
+	return &later{
+		store: store, ctx: ctx, stop: stop, releases: make(chan struct{}, maxLater), finishes: make(chan struct{}, maxLater),
+	}
 }
 
 // release releases a claim that the store may or may not have, until it is released or the lease is over. A slow store may have
 // executed the claim too late, and then the key could not be used until the end of the lease, although no request was executed.
 func (l *later) release(claim Claim) {
-	l.repeat(claim.Lease, func(ctx context.Context) bool { return l.store.Release(ctx, claim) == nil })
+	l.repeat(l.releases, claim.Lease, func(ctx context.Context) bool { return l.store.Release(ctx, claim) == nil })
 }
 
 // finish stores a response that the store did not take. Without it the write would be executed again by a request that comes after
@@ -45,22 +49,22 @@ func (l *later) finish(claim Claim, res Response, ttl time.Duration) {
 		res = omitted(res)
 	}
 
-	l.repeat(finishFor, func(ctx context.Context) bool {
+	l.repeat(l.finishes, finishFor, func(ctx context.Context) bool {
 		err := l.store.Finish(ctx, claim, res, ttl)
 		return err == nil || errors.Is(err, ErrLost)
 	})
 }
 
-// repeat calls a function until it reports success, or the time is over.
-func (l *later) repeat(over time.Duration, try func(context.Context) bool) {
+// repeat calls a function until it reports success, or the time is over, if there is a slot.
+func (l *later) repeat(slots chan struct{}, over time.Duration, try func(context.Context) bool) {
 	select {
-	case l.slots <- struct{}{}:
+	case slots <- struct{}{}:
 	default:
 		return
 	}
 
 	l.running.Go(func() {
-		defer func() { <-l.slots }()
+		defer func() { <-slots }()
 
 		ctx, cancel := context.WithTimeout(l.ctx, over)
 		defer cancel()
