@@ -302,9 +302,16 @@ func TestHealth(t *testing.T) {
 			})
 
 			alone := startGateway(t, upstream(p.address))
-			if res := alone.do(t, getUser, "", ""); res.status != http.StatusServiceUnavailable {
-				t.Errorf("alone and not SERVING: %s", res)
-			}
+
+			// Until its health is known, calls wait, and may end with their deadlines.
+			eventually(t, "refused", func() bool {
+				res := alone.do(t, getUser, "", "")
+				if res.status == http.StatusOK {
+					t.Errorf("alone and not SERVING: %s", res)
+				}
+
+				return res.status == http.StatusServiceUnavailable
+			})
 
 			p.Health(t, servers.Serving)
 			eventually(t, "answered", func() bool { return alone.do(t, getUser, "", "").status == http.StatusOK })
