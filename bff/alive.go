@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"syscall"
@@ -48,8 +49,8 @@ func (g *Gateway) requestSelf(ctx context.Context) error {
 	address := g.front.address()
 
 	conn, err := new(net.Dialer).DialContext(ctx, address.Network(), address.String())
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		return nil // There are too many connections, which the listener is busy with.
+	if saysNothing(err) {
+		return nil
 	}
 
 	if err != nil {
@@ -66,6 +67,12 @@ func (g *Gateway) requestSelf(ctx context.Context) error {
 
 	// Any other error is a response as well: the end of the connection, or a certificate that is asked for.
 	return nil
+}
+
+// saysNothing reports whether the gateway could not connect to itself for a reason that says nothing about the listener: there are too
+// many connections, which it is busy with, or the process may not connect to it, as to a socket of systemd that is for another group.
+func saysNothing(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, fs.ErrPermission)
 }
 
 // speak sends a request, and waits for the first byte of the response.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -89,6 +91,21 @@ func TestGatewayRespondsToItself(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// Once, a gateway was ended that may not connect to its own socket, since systemd had opened it for others.
+func TestConnectionThatIsNotPossibleSaysNothing(t *testing.T) {
+	t.Parallel()
+
+	for errno, want := range map[syscall.Errno]bool{
+		syscall.EACCES: true, syscall.EPERM: true, syscall.EMFILE: true, syscall.ENFILE: true,
+		syscall.ECONNREFUSED: false, syscall.ENOENT: false, syscall.EAGAIN: false, syscall.ETIMEDOUT: false,
+	} {
+		err := &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", errno)}
+		if saysNothing(err) != want {
+			t.Errorf("%v: got %t", err, !want)
+		}
 	}
 }
 

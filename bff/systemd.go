@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/systemd"
 )
 
@@ -48,9 +49,16 @@ func (g *Gateway) tellReady(ctx context.Context) (stop func()) {
 	}
 }
 
-func (g *Gateway) tellStopping() {
-	s := g.config().Server
-	g.manager.Stopping("Draining", s.DrainDelay+s.DrainTimeout+stopMargin)
+func (g *Gateway) tellStopping() { g.manager.Stopping("Draining", stopsWithin(g.config())) }
+
+// stopsWithin is how long the end of the process takes at most.
+func stopsWithin(c config.Config) time.Duration {
+	within := c.Server.DrainDelay + c.Server.DrainTimeout + stopMargin
+	if c.Tracing.On() {
+		within += c.Tracing.Timeout // Of the last export.
+	}
+
+	return within
 }
 
 // status is what the service manager shows of a gateway that serves.
