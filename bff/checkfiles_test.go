@@ -18,10 +18,12 @@ func TestCheckReadsFilesOfRedisAndTracing(t *testing.T) {
 	t.Parallel()
 
 	dir := t.TempDir()
-	none, plain := filepath.Join(dir, "none"), filepath.Join(dir, "plain")
+	none, plain, spaced := filepath.Join(dir, "none"), filepath.Join(dir, "plain"), filepath.Join(dir, "spaced")
 
-	if err := os.WriteFile(plain, []byte("redis://:s3cret@h:1/0\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for path, text := range map[string]string{plain: "redis://:s3cret@h:1/0\n", spaced: "api s3cret=x\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 
 	files := config.RedisTLS{Enabled: true, CAFile: none, CertFile: none, KeyFile: none}
@@ -54,6 +56,10 @@ func TestCheckReadsFilesOfRedisAndTracing(t *testing.T) {
 		},
 		"tracing_headers": {
 			func(c *config.Config) { c.Tracing = config.Tracing{Endpoint: "http://c.test:1", HeadersFile: plain} },
+			[]string{"tracing.headers_file"},
+		},
+		"tracing_header_without_a_name": {
+			func(c *config.Config) { c.Tracing = config.Tracing{Endpoint: "http://c.test:1", HeadersFile: spaced} },
 			[]string{"tracing.headers_file"},
 		},
 		"redis_url_is_named_once": {func(c *config.Config) { c.Redis.URL = "http://h:1" }, []string{"redis.url"}},

@@ -80,7 +80,7 @@ func readTracingHeaders(cfg config.Tracing) (config.Tracing, error) {
 	var fromFile map[string]string
 
 	_, err := secret.Open(cfg.HeadersFile, func(line string) (err error) {
-		fromFile, err = config.ParseTexts(line)
+		fromFile, err = config.ParseTracingHeaders(line)
 
 		return err
 	})

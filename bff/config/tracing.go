@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"maps"
 	"net/url"
 	"slices"
@@ -57,6 +58,21 @@ const (
 	TrustProxies = "proxies"
 	TrustAll     = "all"
 )
+
+var errHeaderName = errors.New("has a name that is not one of a header")
+
+// ParseTracingHeaders reads the content of tracing.headers_file. The error does not repeat it.
+func ParseTracingHeaders(line string) (map[string]string, error) {
+	headers, err := parseTexts(line)
+
+	for name := range headers {
+		if !isToken(name) {
+			return nil, errHeaderName
+		}
+	}
+
+	return headers, err
+}
 
 // On reports whether there is a collector.
 func (t Tracing) On() bool { return t.Endpoint != "" }

@@ -60,7 +60,7 @@ func store(setting reflect.Value, text string) error {
 
 // storeTexts sets a mapping of names to texts.
 func storeTexts(setting reflect.Value, text string) error {
-	texts, err := ParseTexts(text)
+	texts, err := parseTexts(text)
 	if err != nil {
 		return err
 	}
@@ -70,8 +70,8 @@ func storeTexts(setting reflect.Value, text string) error {
 	return nil
 }
 
-// ParseTexts reads names and texts as OpenTelemetry's variables have them: a=b,c=d. The error does not repeat the text.
-func ParseTexts(text string) (map[string]string, error) {
+// parseTexts reads names and texts as OpenTelemetry's variables have them: a=b,c=d. The error does not repeat the text.
+func parseTexts(text string) (map[string]string, error) {
 	texts := map[string]string{}
 
 	for pair := range strings.SplitSeq(text, ",") {
