@@ -69,8 +69,8 @@ func (g *Gateway) requestSelf(ctx context.Context) error {
 	return nil
 }
 
-// saysNothing reports whether the gateway could not connect to itself for a reason that says nothing about the listener: there are too
-// many connections, which it is busy with, or the process may not connect to it, as to a socket of systemd that is for another group.
+// saysNothing reports whether the gateway could not connect to itself for a reason that says nothing about the listener: there are
+// too many connections, which it is busy with, or the process may not connect to it, as to a socket of systemd that is for others.
 func saysNothing(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, fs.ErrPermission)
 }

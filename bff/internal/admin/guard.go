@@ -14,8 +14,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// Guard lets only operators with the credential change something. Each attempt is counted, and logged, but for most of those without
-// the credential while there are many. It is safe for concurrent use.
+// Guard lets only operators with the credential change something. Each attempt is counted, and logged, but for most of those
+// without the credential while there are many. It is safe for concurrent use.
 type Guard struct {
 	credential func() string
 	logger     *slog.Logger

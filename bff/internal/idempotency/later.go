@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// maxLater bounds the calls of a kind that are repeated at a time. Further ones are given up: their claims expire with their leases.
+	// maxLater bounds the calls of a kind that are repeated at a time. Further ones are given up: their claims expire with their
+	// leases.
 	maxLater = 1000
 	// laterPause is the time between two attempts.
 	laterPause = 500 * time.Millisecond

@@ -121,8 +121,8 @@ func checkAddress(ctx context.Context, config Config, address, name string) (str
 const alertTimeout = time.Second
 
 // alert returns the alert of TLS that a backend has sent after the handshake, as about the certificate of the gateway, which it may
-// look at later than that (RFC 8446, section 4.4.2.4). A call that writes meanwhile fails with a broken pipe instead. The connection
-// may be nil, and so may the alert: there is none.
+// look at later than that (RFC 8446, section 4.4.2.4). A call that writes meanwhile fails with a broken pipe instead. Nil: there is
+// none, or no connection.
 func alert(conn *tls.Conn) error {
 	if conn == nil {
 		return nil
