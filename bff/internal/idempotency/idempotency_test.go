@@ -496,6 +496,27 @@ func TestResponseIsStoredWhenTheStoreIsBack(t *testing.T) {
 	}
 }
 
+// Once, what was to be stored within half a second was lost with the gateway.
+func TestResponseIsStoredAtTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &forgetful{Store: idempotency.NewMemory(64 << 20)}
+		next := &counter{Handler: http.HandlerFunc(create)}
+		rule := idempotency.Rule{RPC: rpc, Required: true, TTL: time.Hour}
+
+		first := idempotency.New(store)
+		wantStatus(t, call{}.to(t, first.Route(rule)(next)), http.StatusCreated, false)
+		store.back.Store(true)
+		first.Close()
+
+		second := idempotency.New(store)
+		defer second.Close()
+
+		wantStatus(t, call{}.to(t, second.Route(rule)(next)), http.StatusCreated, true)
+		next.want(t, 1)
+	})
+}
+
 // outage is a store that does nothing while it is down.
 type outage struct {
 	idempotency.Store

@@ -25,6 +25,8 @@ type later struct {
 	ctx     context.Context //nolint:containedctx // It is that of the Deduplicator, not a request's.
 	stop    context.CancelFunc
 	running sync.WaitGroup
+	// mu is held while the context ends and while something begins, so that nothing begins after the end.
+	mu sync.Mutex
 	// In an outage there are many claims to release. They leave room for responses, whose loss is worse.
 	releases, finishes chan struct{}
 }
@@ -64,6 +66,13 @@ func (l *later) repeat(slots chan struct{}, over time.Duration, try func(context
 		return
 	}
 
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	if l.ctx.Err() != nil {
+		return
+	}
+
 	l.running.Go(func() {
 		defer func() { <-slots }()
 
@@ -73,6 +82,10 @@ func (l *later) repeat(slots chan struct{}, over time.Duration, try func(context
 		for {
 			select {
 			case <-ctx.Done():
+				if l.ctx.Err() != nil {
+					once(context.WithoutCancel(ctx), try) // The last chance.
+				}
+
 				return
 			case <-time.After(laterPause):
 			}
@@ -91,7 +104,11 @@ func once(ctx context.Context, try func(context.Context) bool) bool {
 	return try(ctx)
 }
 
+// close ends all, each after one more attempt. What comes afterwards is given up.
 func (l *later) close() {
+	l.mu.Lock()
 	l.stop()
+	l.mu.Unlock()
+
 	l.running.Wait()
 }
