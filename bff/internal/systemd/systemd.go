@@ -85,7 +85,8 @@ func (n *Notifier) Stopping(status string, within time.Duration) {
 const watchdogParts = 4
 
 // Watch says that the process is alive, as often as the watchdog of systemd (WatchdogSec=) wants to know, as long as check returns
-// no error. It returns when the context ends, or if there is no watchdog. A check that fails is logged; systemd then ends the process.
+// no error. It returns when the context ends, or if there is no watchdog. A check that fails is logged; systemd then ends the
+// process.
 func (n *Notifier) Watch(ctx context.Context, check func(context.Context) error) {
 	if n == nil {
 		return
