@@ -64,7 +64,7 @@ func costly(url string) func(*config.Config) {
 func TestCostInRedis(t *testing.T) {
 	t.Parallel()
 
-	p := startProbe(t, nil, costly)
+	p := startProbe(t, fault{}, costly)
 	p.waitForChecks()
 
 	text := costHead

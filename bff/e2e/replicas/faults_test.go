@@ -1,8 +1,7 @@
 package replicas_test
 
 import (
-	"strconv"
-	"strings"
+	"net"
 	"testing"
 	"time"
 
@@ -15,22 +14,17 @@ import (
 // commandTimeout is the redis.timeout of the gateways.
 const commandTimeout = 2 * time.Second
 
-// disturbed is a Redis that something happens to, and the network before it.
-type disturbed struct {
-	*redistest.Server
-
-	network *faultproxy.Proxy
-}
-
 // fault is something that happens to a Redis.
 type fault struct {
 	// name is that in the documentation, and key that of the test.
 	name, key string
 	args      []string
 	// begin and end change the Redis.
-	begin, end func(t *testing.T, r disturbed)
+	begin, end func(t *testing.T, r *disturbed)
 	// works reports that Redis goes on to serve, so that no breaker opens.
 	works bool
+	// anonymous gateways have no user and no password, and replicated is a Redis with a replica.
+	anonymous, replicated bool
 }
 
 // faults are in the order of the table.
@@ -38,98 +32,76 @@ func faults() []fault {
 	return []fault{
 		{
 			name: "cannot be reached", key: "unreachable",
-			begin: func(_ *testing.T, r disturbed) { r.network.Point("", ""); r.network.Cut() },
-			end:   func(_ *testing.T, r disturbed) { r.network.Point("tcp", r.Addr) },
+			begin: func(_ *testing.T, r *disturbed) { r.network.Point("", ""); r.network.Cut() },
+			end:   func(_ *testing.T, r *disturbed) { r.network.Point("tcp", r.Addr) },
 		},
 		{
 			name: "hangs (SIGSTOP)", key: "hangs",
-			begin: func(_ *testing.T, r disturbed) { r.Freeze() },
-			end:   func(_ *testing.T, r disturbed) { r.Thaw() },
+			begin: func(_ *testing.T, r *disturbed) { r.Freeze() },
+			end:   func(_ *testing.T, r *disturbed) { r.Thaw() },
 		},
 		{
 			name: "is slower than `redis.timeout`", key: "slow",
-			begin: func(_ *testing.T, r disturbed) { r.network.Set(faultproxy.Fault{Latency: commandTimeout}) },
-			end:   func(_ *testing.T, r disturbed) { r.network.Set(faultproxy.Fault{}) },
+			begin: func(_ *testing.T, r *disturbed) { r.network.Set(faultproxy.Fault{Latency: commandTimeout}) },
+			end:   func(_ *testing.T, r *disturbed) { r.network.Set(faultproxy.Fault{}) },
 		},
 		{
 			name: "has another password", key: "password",
-			begin: func(t *testing.T, r disturbed) {
+			begin: func(t *testing.T, r *disturbed) {
 				t.Helper()
 				r.do(t, "ACL", "SETUSER", "portico", "resetpass", ">another")
 				r.do(t, "CLIENT", "KILL", "USER", "portico")
 			},
-			end: func(t *testing.T, r disturbed) {
+			end: func(t *testing.T, r *disturbed) {
 				t.Helper()
 				r.do(t, "ACL", "SETUSER", "portico", "resetpass", ">secret")
 			},
 		},
 		{
+			// Connections that exist are not asked for it.
+			name: "gets a password (`requirepass`), gateways have none", key: "no_password", anonymous: true,
+			begin: func(t *testing.T, r *disturbed) {
+				t.Helper()
+				r.do(t, "CONFIG", "SET", "requirepass", "secret")
+				r.DoAs("secret", "CLIENT", "KILL", "TYPE", "normal")
+			},
+			end: func(_ *testing.T, r *disturbed) { r.DoAs("secret", "CONFIG", "SET", "requirepass", "") },
+		},
+		{
 			name: "becomes a replica", key: "replica",
-			begin: func(t *testing.T, r disturbed) { t.Helper(); r.do(t, "REPLICAOF", "127.0.0.1", "1") },
-			end:   func(t *testing.T, r disturbed) { t.Helper(); r.do(t, "REPLICAOF", "NO", "ONE") },
+			begin: func(t *testing.T, r *disturbed) { t.Helper(); r.do(t, "REPLICAOF", "127.0.0.1", "1") },
+			end:   func(t *testing.T, r *disturbed) { t.Helper(); r.do(t, "REPLICAOF", "NO", "ONE") },
+		},
+		{
+			name: "fails over: becomes a replica, its replica gets the address", key: "failover", replicated: true,
+			args:  []string{"--repl-diskless-sync-delay", "0"},
+			begin: func(t *testing.T, r *disturbed) { t.Helper(); r.failOver(t) },
+			end: func(_ *testing.T, r *disturbed) {
+				r.network.Point("tcp", r.Addr)
+				// Sentinels do this as well.
+				r.replica.Do("CLIENT", "KILL", "TYPE", "normal")
+			},
 		},
 		{
 			name: "is out of memory (`noeviction`)", key: "out_of_memory", works: true,
-			begin: func(t *testing.T, r disturbed) { t.Helper(); r.do(t, "CONFIG", "SET", "maxmemory", "1") },
-			end:   func(t *testing.T, r disturbed) { t.Helper(); r.do(t, "CONFIG", "SET", "maxmemory", "0") },
+			begin: func(t *testing.T, r *disturbed) { t.Helper(); r.do(t, "CONFIG", "SET", "maxmemory", "1") },
+			end:   func(t *testing.T, r *disturbed) { t.Helper(); r.do(t, "CONFIG", "SET", "maxmemory", "0") },
 		},
 		{
 			name: "evicts (`allkeys-lru`)", key: "evicts", works: true, args: []string{"--maxmemory-policy", "allkeys-lru"},
-			begin: func(t *testing.T, r disturbed) { t.Helper(); r.evict(t) },
-			end:   func(t *testing.T, r disturbed) { t.Helper(); r.do(t, "CONFIG", "SET", "maxmemory", "0") },
+			begin: func(t *testing.T, r *disturbed) { t.Helper(); r.evict(t) },
+			end:   func(t *testing.T, r *disturbed) { t.Helper(); r.do(t, "CONFIG", "SET", "maxmemory", "0") },
 		},
 		{
 			name: "ends, and begins empty", key: "begins_empty",
-			begin: func(_ *testing.T, r disturbed) { r.Stop() },
-			end:   func(t *testing.T, r disturbed) { t.Helper(); r.Restart(); r.createUser(t) },
+			begin: func(_ *testing.T, r *disturbed) { r.Stop() },
+			end:   func(t *testing.T, r *disturbed) { t.Helper(); r.Restart(); r.createUser(t) },
 		},
 	}
 }
 
-// do sends a command as an operator. An error reply ends the test.
-func (r disturbed) do(t *testing.T, args ...string) string {
-	t.Helper()
-
-	reply := r.Do(args...)
-	if strings.HasPrefix(reply, "-") {
-		t.Fatalf("%v: %s", args, reply)
-	}
-
-	return reply
-}
-
-// createUser creates the user of the gateways.
-func (r disturbed) createUser(t *testing.T) {
-	t.Helper()
-	r.do(t, "ACL", "SETUSER", "portico", "on", ">secret", "~portico:*", "+@all")
-}
-
-// evict has Redis evict everything of the gateways, in favour of keys that are used more recently.
-func (r disturbed) evict(t *testing.T) {
-	t.Helper()
-
-	const (
-		spare = 200 << 10
-		fill  = `for i = 1, 1000 do redis.call('SET', 'filler:' .. ARGV[1] .. ':' .. i, string.rep('x', 200)) end`
-	)
-
-	_, used, _ := strings.Cut(r.do(t, "INFO", "memory"), "\nused_memory:")
-	used, _, _ = strings.Cut(used, "\r")
-
-	bytes, err := strconv.Atoi(used)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	r.do(t, "CONFIG", "SET", "maxmemory", strconv.Itoa(bytes+spare))
-
-	for round := 0; r.do(t, "KEYS", "portico:*") != "*0\r\n"; round++ {
-		r.do(t, "EVAL", fill, "0", strconv.Itoa(round))
-	}
-}
-
-// startProbe starts two gateways over a Redis with the arguments, which is behind a proxy.
-func startProbe(t *testing.T, args []string, configure func(url string) func(*config.Config)) *probe {
+// startProbe starts two gateways over a Redis that the fault may happen to, which is behind a proxy.
+func startProbe(t *testing.T, f fault, configure func(url string) func(*config.Config)) *probe {
 	t.Helper()
 
 	network, err := faultproxy.Open(t.Context())
@@ -143,11 +115,22 @@ func startProbe(t *testing.T, args []string, configure func(url string) func(*co
 		}
 	})
 
-	r := disturbed{redistest.Start(t, args...), network}
+	r := &disturbed{Server: redistest.Start(t, f.args...), network: network}
 	r.createUser(t)
 	network.Point("tcp", r.Addr)
 
-	gateways, backend := gatewaytest.StartTwins(t, configure("redis://portico:secret@"+network.Address()))
+	if f.replicated {
+		r.replica = redistest.Start(t)
+		host, port, _ := net.SplitHostPort(r.Addr)
+		r.replica.Do("REPLICAOF", host, port)
+	}
+
+	user := "portico:secret@"
+	if f.anonymous {
+		user = ""
+	}
+
+	gateways, backend := gatewaytest.StartTwins(t, configure("redis://"+user+network.Address()))
 
 	return &probe{
 		t: t, redis: r, gateways: gateways, backend: backend, client: gatewaytest.PlainClient(t),

@@ -18,7 +18,7 @@ import (
 // probe is what is asked of two gateways over a Redis that something happens to.
 type probe struct {
 	t        *testing.T
-	redis    disturbed
+	redis    *disturbed
 	gateways [2]*gatewaytest.Site
 	backend  *gatewaytest.FlakyBackend
 	client   *http.Client

@@ -182,6 +182,20 @@ func (s *Server) Do(args ...string) string {
 	return reply
 }
 
+// DoAs is Do with a password of the default user.
+func (s *Server) DoAs(password string, args ...string) string {
+	s.tb.Helper()
+
+	reply, err := exchange(s.Addr, []string{"AUTH", password}, args)
+
+	reply, accepted := strings.CutPrefix(reply, "+OK\r\n")
+	if err != nil || !accepted {
+		s.tb.Fatalf("%v: %q, %v", args, reply, err)
+	}
+
+	return reply
+}
+
 // until sends a command until the reply has the text.
 func (s *Server) until(text string, args ...string) {
 	s.tb.Helper()
@@ -201,20 +215,26 @@ func (s *Server) until(text string, args ...string) {
 }
 
 // send sends a command on a connection of its own and returns the reply as it was sent.
-func send(addr string, args ...string) (string, error) {
+func send(addr string, args ...string) (string, error) { return exchange(addr, args) }
+
+// exchange sends commands on a connection of their own and returns the replies as they were sent.
+func exchange(addr string, commands ...[]string) (string, error) {
 	conn, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
 		return "", fmt.Errorf("dial: %w", err)
 	}
 	defer conn.Close()
 
-	command := fmt.Appendf(nil, "*%d\r\n", len(args))
-	for _, arg := range args {
-		command = fmt.Appendf(command, "$%d\r\n%s\r\n", len(arg), arg)
+	var text []byte
+	for _, args := range commands {
+		text = fmt.Appendf(text, "*%d\r\n", len(args))
+		for _, arg := range args {
+			text = fmt.Appendf(text, "$%d\r\n%s\r\n", len(arg), arg)
+		}
 	}
 
 	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
-	_, _ = conn.Write(command)
+	_, _ = conn.Write(text)
 
 	// A Sentinel does not know QUIT.
 	if tcp, ok := conn.(*net.TCPConn); ok {
