@@ -50,7 +50,7 @@ func costly(url string) func(*config.Config) {
 	return func(c *config.Config) {
 		gatewaytest.Patient(c)
 
-		c.Redis.URL, c.Redis.Timeout = url, commandTimeout
+		c.Redis.URL, c.Redis.Timeout = url, patientTimeout
 
 		gatewaytest.SetPolicy(c, "*", gatewaytest.Object{"rate_limits": []any{}})
 		gatewaytest.SetPolicy(c, "user.v1.UserService.GetUser", gatewaytest.Object{"rate_limits": []any{limit}})

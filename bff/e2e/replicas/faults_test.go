@@ -11,8 +11,13 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/tool/drill/faultproxy"
 )
 
-// commandTimeout is the redis.timeout of the gateways.
-const commandTimeout = 2 * time.Second
+// What gateways have as redis.timeout.
+const (
+	// commandTimeout has to pass in tests.
+	commandTimeout = 2 * time.Second
+	// patientTimeout is never reached, even on a busy machine.
+	patientTimeout = 10 * time.Second
+)
 
 // fault is something that happens to a Redis.
 type fault struct {
@@ -23,6 +28,8 @@ type fault struct {
 	begin, end func(t *testing.T, r *disturbed)
 	// works reports that Redis goes on to serve, so that no breaker opens.
 	works bool
+	// silent reports that there are no replies at all: gateways notice by their timeout.
+	silent bool
 	// anonymous gateways have no user and no password, and replicated is a Redis with a replica.
 	anonymous, replicated bool
 }
@@ -31,17 +38,17 @@ type fault struct {
 func faults() []fault {
 	return []fault{
 		{
-			name: "cannot be reached", key: "unreachable",
+			name: "cannot be reached", key: "unreachable", silent: true,
 			begin: func(_ *testing.T, r *disturbed) { r.network.Point("", ""); r.network.Cut() },
 			end:   func(_ *testing.T, r *disturbed) { r.network.Point("tcp", r.Addr) },
 		},
 		{
-			name: "hangs (SIGSTOP)", key: "hangs",
+			name: "hangs (SIGSTOP)", key: "hangs", silent: true,
 			begin: func(_ *testing.T, r *disturbed) { r.Freeze() },
 			end:   func(_ *testing.T, r *disturbed) { r.Thaw() },
 		},
 		{
-			name: "is slower than `redis.timeout`", key: "slow",
+			name: "is slower than `redis.timeout`", key: "slow", silent: true,
 			begin: func(_ *testing.T, r *disturbed) { r.network.Set(faultproxy.Fault{Latency: commandTimeout}) },
 			end:   func(_ *testing.T, r *disturbed) { r.network.Set(faultproxy.Fault{}) },
 		},
@@ -93,11 +100,20 @@ func faults() []fault {
 			end:   func(t *testing.T, r *disturbed) { t.Helper(); r.do(t, "CONFIG", "SET", "maxmemory", "0") },
 		},
 		{
-			name: "ends, and begins empty", key: "begins_empty",
+			name: "ends, and begins empty", key: "begins_empty", silent: true,
 			begin: func(_ *testing.T, r *disturbed) { r.Stop() },
 			end:   func(t *testing.T, r *disturbed) { t.Helper(); r.Restart(); r.createUser(t) },
 		},
 	}
+}
+
+// sharing is that of gateways whose Redis the fault happens to.
+func (f fault) sharing(url string) func(*config.Config) {
+	if f.silent {
+		return sharing(url, commandTimeout)
+	}
+
+	return sharing(url, patientTimeout)
 }
 
 // startProbe starts two gateways over a Redis that the fault may happen to, which is behind a proxy.

@@ -32,11 +32,11 @@ type probe struct {
 const allowance = 3
 
 // sharing is the configuration of gateways over a Redis, with a limit of each kind.
-func sharing(url string) func(*config.Config) {
+func sharing(url string, timeout time.Duration) func(*config.Config) {
 	return func(c *config.Config) {
 		gatewaytest.Patient(c)
 
-		c.Redis.URL, c.Redis.Timeout = url, commandTimeout
+		c.Redis.URL, c.Redis.Timeout = url, timeout
 
 		for selector, limit := range map[string]gatewaytest.Object{
 			"user.v1.UserService.GetUser":      {"requests": allowance, "per": "86400s", "burst": allowance},

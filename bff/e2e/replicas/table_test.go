@@ -68,7 +68,7 @@ func TestFaultsOfRedis(t *testing.T) { //nolint:tparallel // What they have seen
 func observe(t *testing.T, f fault) row {
 	t.Helper()
 
-	p := startProbe(t, f, sharing)
+	p := startProbe(t, f, f.sharing)
 	p.prepare()
 	finish := p.beginOrder("begun")
 	f.begin(t, p.redis)
