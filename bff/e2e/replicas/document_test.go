@@ -53,8 +53,8 @@ func similar(old, table string) bool {
 		was, _ := strconv.ParseFloat(olds[i], 64) // They match.
 		is, _ := strconv.ParseFloat(news[i], 64)
 
-		// Small ones are counts of round trips.
-		if diff := max(was-is, is-was); was < few && diff > share || diff > max(was*share, few) {
+		// Small ones are counts of round trips. Bytes are rounded to tens, and a new connection may add some.
+		if diff := max(was-is, is-was); max(was, is) < few && diff > share || diff > max(was*share, few) {
 			return false
 		}
 	}
