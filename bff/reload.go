@@ -38,7 +38,7 @@ func WithReloaded(reloaded func(config.Config)) Option {
 // Why a gateway is not reloaded.
 var (
 	errStopping = errors.New("the gateway is stopping")
-	errNoSource = errors.New("there is no source of the configuration (WithConfigSource)")
+	errNoSource = errors.New("this gateway cannot read its configuration again: it has no source of it (WithConfigSource)")
 	errFixed    = errors.New("cannot change while the gateway runs: restart it")
 )
 
