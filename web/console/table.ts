@@ -75,6 +75,8 @@ export class Table<Row> {
       this.#body,
     );
     this.#empty = h("p", { class: "quiet empty" }, empty);
+    // Whether there are rows is not known yet.
+    this.#empty.hidden = true;
     this.element = h("div", { class: "card table" }, this.#table, this.#empty);
     this.#mark();
   }

@@ -684,6 +684,7 @@ var Table = class {
       this.#body
     );
     this.#empty = h("p", { class: "quiet empty" }, empty);
+    this.#empty.hidden = true;
     this.element = h("div", { class: "card table" }, this.#table, this.#empty);
     this.#mark();
   }
