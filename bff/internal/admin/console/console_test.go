@@ -82,6 +82,9 @@ func (s *source) deps() console.Deps {
 			}
 		},
 		Actions: console.Actions{
+			LogLevel: func(context.Context, console.LogLevelAction) (console.Result, error) {
+				return console.Result{Done: "set"}, nil
+			},
 			Purge: func(_ context.Context, a console.PurgeAction) (console.Result, error) {
 				if a.Tag == "" {
 					return console.Result{}, problem.New(codes.InvalidArgument, "tag: is missing")

@@ -115,7 +115,16 @@ func (a DrainAction) String() string {
 }
 
 // String says how, for the log.
-func (a LogLevelAction) String() string { return fmt.Sprintf("%.20s %.20s", a.Level, a.For) }
+func (a LogLevelAction) String() string {
+	switch {
+	case a.Level == "":
+		return "the level of the configuration"
+	case a.For == "":
+		return fmt.Sprintf("%.20s", a.Level)
+	default:
+		return fmt.Sprintf("%.20s for %.20s", a.Level, a.For)
+	}
+}
 
 // String says on what, for the log.
 func (a PurgeAction) String() string { return fmt.Sprintf("tag %.200s", a.Tag) }

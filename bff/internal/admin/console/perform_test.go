@@ -22,6 +22,9 @@ func TestActions(t *testing.T) {
 	}{
 		"purge":          {"POST", "purge", `{"tag":"orders"}`, 200, `{"done":"purged orders"}`, []string{"on=tag orders"}},
 		"with_put":       {"PUT", "purge", `{"tag":"orders"}`, 200, `{"done":"purged orders"}`, []string{"on=tag orders"}},
+		"level":          {"POST", "log-level", `{"level":"debug"}`, 200, `{"done":`, []string{"on=debug"}},
+		"level_for":      {"POST", "log-level", `{"level":"debug","for":"5m"}`, 200, `{"done":`, []string{"on=debug for 5m"}},
+		"level_reset":    {"POST", "log-level", `{}`, 200, `{"done":`, []string{"on=the level of the configuration"}},
 		"empty_body":     {"POST", "reload", "", 200, `{"done":"reloaded","hash":"12ab"}`, []string{"on=configuration"}},
 		"not_valid":      {"POST", "purge", `{}`, 400, `"detail":"tag: is missing"`, []string{"on=tag ", "error=INVALID_ARGUMENT: tag: is missing"}},
 		"unknown_member": {"POST", "purge", `{"tags":["orders"]}`, 400, `unknown field`, nil},
