@@ -42,14 +42,8 @@ COMPOSITES := bff/composite/all
 # What `make breaking` compares the protos with: the release before, else the commit before.
 AGAINST ?= $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null || git rev-parse --verify --quiet HEAD~1 || echo HEAD)
 
-# All is built as the program is released, so that packages are compiled once, and once more for the race detector. Without paths, copies
-# of the repository, such as the one that TestNewcomer makes, share them. Without gRPC's trace pages, which nobody can open here, the linker
-# drops what nothing calls: a quarter of the program, and 8 MB of memory.
-export GOFLAGS := -trimpath -tags=grpcnotrace
-export CGO_ENABLED := 0
-
-# The race detector needs C.
-race = CGO_ENABLED=1 go $(1) -race
+# Without paths, copies of the repository, such as the one that TestNewcomer makes, share compiled packages with it.
+export GOFLAGS := -trimpath
 
 .PHONY: help
 help: ## List the targets.
@@ -63,7 +57,13 @@ all: check-generate breaking build lint test ## Everything that a change has to 
 run: bin/portico ## Run the gateway with demo backends and print curls to try.
 	@exec ./bin/portico dev $(DEV)
 
-PORTICO := go build -ldflags=-w
+# Without gRPC's trace pages, which nobody can open here, the linker drops what nothing calls: a quarter of the program, and 8 MB of
+# memory.
+TAGS := -tags grpcnotrace
+
+# The program is built here as it is released, without C, so that compiled packages are shared.
+PORTICO := go build $(TAGS) -ldflags=-w
+bin/portico build: export CGO_ENABLED := 0
 
 .PHONY: bin/portico
 bin/portico: ## Build the command in seconds, without what a debugger needs.
@@ -87,7 +87,7 @@ quick: generate ## Generate, build bin/portico, and vet and test the backends an
 
 .PHONY: build
 build: ## Build the commands into bin/.
-	go build -o bin/ ./bff/cmd/portico ./backends/cmd/backends
+	go build $(TAGS) -o bin/ ./bff/cmd/portico ./backends/cmd/backends
 
 # Packages whose tests put load on everything. They get the machine for themselves, one after the other, as all of $(E2E) do. More of
 # their tests run at a time than there are cores, since most of them wait: for processes, for peers, or until a time limit has passed.
@@ -109,13 +109,13 @@ test: test-packages test-modules test-loaded ## Run all tests, with the race det
 # Twice as many packages as cores: many wait for processes or peers.
 .PHONY: test-packages
 test-packages: need-race need-redis need-web
-	$(call race,test) -vet=off -timeout 10m -p $$((2 * $$(nproc))) $$(go list ./... | grep -vxE '$(LOADED)|$(CODECS)')
+	go test -vet=off -race -timeout 10m -p $$((2 * $$(nproc))) $$(go list ./... | grep -vxE '$(LOADED)|$(CODECS)')
 
 .PHONY: test-modules
 test-modules: need-race need-web apis
 	go test -vet=off -timeout 10m $$(go list ./... | grep -xE '$(CODECS)')
 	go -C $(E2E) test -vet=off -timeout 10m ./conformance ./description
-	$(call race,-C $(E2E) test) -timeout 5m -tags xds,grpcnotrace ./xds
+	go -C $(E2E) test -race -timeout 5m -tags xds ./xds
 	go -C bench test -timeout 5m ./...
 	go -C $(MANIFESTS) test -timeout 5m ./...
 	go -C $(LIBRARY) test -timeout 5m ./...
@@ -125,8 +125,8 @@ test-modules: need-race need-web apis
 # These begin when all others have ended.
 .PHONY: test-loaded
 test-loaded: test-packages test-modules need-curl need-jq $(if $(NO_BROWSER),,need-chromium) need-servers need-promtool need-systemd
-	$(call race,test) -vet=off -timeout 15m -p 1 -parallel 4 $$(go list ./... | grep -xE '$(LOADED)')
-	$(call race,-C $(E2E) test) -vet=off -timeout 15m -p 1 -parallel 4 $(if $(NO_BROWSER),-skip '$(BROWSER)') $(RACED)
+	go test -vet=off -race -timeout 15m -p 1 -parallel 4 $$(go list ./... | grep -xE '$(LOADED)')
+	go -C $(E2E) test -vet=off -race -timeout 15m -p 1 -parallel 4 $(if $(NO_BROWSER),-skip '$(BROWSER)') $(RACED)
 
 .PHONY: apis
 apis:
@@ -140,8 +140,8 @@ BROWSER := ^Test(ConsolePage|Demo|Docs|EventSourceGoesOn)
 
 .PHONY: browser
 browser: need-race need-chromium ## Run the tests that open pages in a browser.
-	$(call race,-C $(E2E) test) -vet=off -timeout 10m -p 1 ./browsertest
-	$(call race,-C $(E2E) test) -vet=off -timeout 10m -p 1 -parallel 4 -run '$(BROWSER)' ./command ./embedding
+	go -C $(E2E) test -vet=off -race -timeout 10m -p 1 ./browsertest
+	go -C $(E2E) test -vet=off -race -timeout 10m -p 1 -parallel 4 -run '$(BROWSER)' ./command ./embedding
 
 # The race detector needs a C compiler.
 .PHONY: need-race

@@ -81,15 +81,13 @@ type fleet struct {
 func logsIn(dir string) string { return filepath.Join(dir, "logs") }
 func dataIn(dir string) string { return filepath.Join(dir, "data") }
 
-// build makes the programs in the folder, as the Makefile does.
+// build makes the programs in the folder.
 func build(ctx context.Context, bin string) error {
 	const module = "github.com/portico-gateway/portico"
 
 	//nolint:gosec // The folder is the drill's own.
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags=grpcnotrace", "-o", bin+string(filepath.Separator),
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin+string(filepath.Separator),
 		module+"/bff/cmd/portico", module+"/backends/cmd/backends")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}

@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -69,12 +68,10 @@ func makePrograms() error {
 	}
 
 	// Nobody debugs them, and without what that takes they are linked in half the time.
-	// They are built as in the Makefile, so that compiled packages are shared.
-	for _, args := range [][]string{{"CGO_ENABLED=0", "-o", binary}, {"CGO_ENABLED=1", "-race", "-o", raced}} {
-		build := exec.Command("go", slices.Concat([]string{"build", "-tags=grpcnotrace", "-ldflags=-w"}, args[1:], []string{"."})...)
+	for _, args := range [][]string{{"-o", binary}, {"-race", "-o", raced}} {
+		build := exec.Command("go", append([]string{"build", "-ldflags=-w"}, append(args, ".")...)...)
 		build.Dir = source
 		build.Stderr = os.Stderr
-		build.Env = append(os.Environ(), args[0])
 
 		if err := build.Run(); err != nil {
 			return fmt.Errorf("build: %w", err)

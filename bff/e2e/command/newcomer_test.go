@@ -99,7 +99,7 @@ func openCopy(t *testing.T) *newcomer {
 	server, admin := loopback(listeners), loopback(listeners+1)
 	n.env = []string{
 		// As in the Makefile, so that compiled packages are shared.
-		"GOFLAGS=-trimpath -tags=grpcnotrace", "CGO_ENABLED=0",
+		"GOFLAGS=-trimpath",
 		"PORTICO_SERVER_ADDRESS=" + server, "PORTICO_ADMIN_ADDRESS=" + admin, "PORTICO_HEALTH_ADDRESS=-",
 		"PORTICO_DEV_BACKEND_PORT=" + strconv.Itoa(backends), "PORTICO_SERVER_DRAIN_DELAY=1ms",
 	}
