@@ -37,7 +37,7 @@ type Gateway struct {
 	drained atomic.Pointer[time.Time]
 	// front is the listener of Run.
 	front front
-	// manager is told what Run does. Nil: nobody is.
+	// manager is the service manager, which is told what Run does. Nil: there is none.
 	manager *systemd.Notifier
 
 	handler http.Handler

@@ -1,8 +1,6 @@
 package reload_test
 
 import (
-	"errors"
-	"io"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -76,20 +74,7 @@ func (b *backend) ListBooks(_ *shelfv1.ListBooksRequest, stream grpc.ServerStrea
 
 // UploadAvatar returns how many bytes arrived.
 func (b *backend) UploadAvatar(stream grpc.ClientStreamingServer[profilev1.UploadAvatarRequest, profilev1.Avatar]) error {
-	size := 0
-
-	for {
-		part, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return stream.SendAndClose(&profilev1.Avatar{UserId: "alice", SizeBytes: int64(size)})
-		}
-
-		if err != nil {
-			return err
-		}
-
-		size += len(part.GetFile().GetData())
-	}
+	return gatewaytest.CountUpload(stream)
 }
 
 // counted counts connections.

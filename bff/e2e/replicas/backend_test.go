@@ -2,8 +2,6 @@ package replicas_test
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -122,20 +120,7 @@ func (b *backend) WatchOrder(req *orderv1.WatchOrderRequest, stream grpc.ServerS
 
 // UploadAvatar returns how many bytes arrived.
 func (b *backend) UploadAvatar(stream grpc.ClientStreamingServer[profilev1.UploadAvatarRequest, profilev1.Avatar]) error {
-	size := 0
-
-	for {
-		part, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return stream.SendAndClose(&profilev1.Avatar{UserId: "alice", SizeBytes: int64(size)})
-		}
-
-		if err != nil {
-			return err
-		}
-
-		size += len(part.GetFile().GetData())
-	}
+	return gatewaytest.CountUpload(stream)
 }
 
 // halfFile is what a download has before, and after, it may be finished.
