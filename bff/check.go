@@ -118,7 +118,7 @@ func (c *Compiled) checkHandlers(ctx context.Context) error {
 		return err
 	}
 
-	_, err = c.servePages(router)
+	_, err = c.servePages(router, nil)
 
 	return err
 }

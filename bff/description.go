@@ -10,6 +10,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/auth/session"
 	"github.com/portico-gateway/portico/bff/internal/describe/docspage"
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/edge/pages"
@@ -44,9 +45,9 @@ func (c *Compiled) document() (*openapi.Document, error) {
 	return document, nil
 }
 
-// servePages puts the description before the routes, and the pages of the embedding program.
-func (c *Compiled) servePages(next *gateway.Gateway) (*pages.Mux, error) {
-	list := slices.Clone(c.options.pages)
+// servePages puts the description before the routes, the pages for logins, and those of the embedding program.
+func (c *Compiled) servePages(next *gateway.Gateway, sessions *session.Sessions) (*pages.Mux, error) {
+	list := slices.Concat(c.options.pages, c.sessionPages(sessions))
 
 	if c.wantsNoIcon(next) {
 		list = append(list, pages.NoIcon())
@@ -111,6 +112,8 @@ func hidden(routes []gateway.Route, list []pages.Page) error {
 				remedy = "docs.openapi: off"
 			case pages.Docs, pages.Docs + "/":
 				remedy = "docs.page: off"
+			case session.LoginPath, session.CallbackPath, session.LogoutPath, session.StatePath, session.BackchannelPath:
+				remedy = "auth.sessions"
 			}
 
 			faults = append(faults, fmt.Errorf("route %s (%s) can never be reached: the page at %s comes before it; "+

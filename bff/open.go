@@ -13,6 +13,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/admin"
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/auth/identity"
+	"github.com/portico-gateway/portico/bff/internal/auth/session"
 	"github.com/portico-gateway/portico/bff/internal/edge"
 	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 	"github.com/portico-gateway/portico/bff/internal/edge/listen"
@@ -121,7 +122,7 @@ func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err err
 	if gen.backends, err = c.openBackends(ctx, with, gen.stores, certificates.upstreams); err != nil {
 		return nil, err
 	}
-	callers, err := c.openAuth(ctx, with)
+	callers, err := c.openAuth(ctx, with, gen.stores)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +135,7 @@ func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err err
 	if err != nil {
 		return nil, err
 	}
-	gen.handler, err = c.wrap(router, edge.Deps{
+	gen.handler, err = c.wrap(router, callers.sessions, edge.Deps{
 		Logger: with.logger, Metrics: watched{with.metrics, &g.recent}, Tracer: with.tracer,
 		Identify: callers.identify, Forward: c.headers.Collect,
 		Overload: with.cpu.Handler(router.Priority), CountRefusal: with.cpu.CountRefusal,
@@ -182,9 +183,11 @@ type callers struct {
 	identify func(http.Handler) http.Handler
 	// awaitingKeys lists the issuers whose keys were never had. Nil: there are none.
 	awaitingKeys func() []string
+	// sessions are those of browsers. Nil: there are none.
+	sessions *session.Sessions
 }
 
-func (c *Compiled) openAuth(ctx context.Context, with opening) (callers, error) {
+func (c *Compiled) openAuth(ctx context.Context, with opening, kept *stores) (callers, error) {
 	if c.config.Auth.Disabled {
 		return callers{}, nil
 	}
@@ -206,7 +209,14 @@ func (c *Compiled) openAuth(ctx context.Context, with opening) (callers, error) 
 
 	show(with.shared, func() func() { return with.metrics.WatchIssuers(authenticator.KeysFetched) })
 
-	return callers{identify: authenticator.Identify, awaitingKeys: authenticator.AwaitingKeys}, nil
+	sessions, err := c.openSessions(ctx, with, kept.sessions, authenticator)
+	if err != nil {
+		return callers{}, err
+	}
+
+	return callers{
+		identify: authenticator.Identify(sessions), awaitingKeys: authenticator.AwaitingKeys, sessions: sessions,
+	}, nil
 }
 
 // openCPU makes what refuses requests while the CPU is overloaded.
@@ -241,8 +251,8 @@ func (c *Compiled) serving(ctx context.Context, stores *stores, gate *inflight.G
 }
 
 // wrap puts the edge around the routes, and the pages before them.
-func (c *Compiled) wrap(router *gateway.Gateway, layers edge.Deps) (http.Handler, error) {
-	served, err := c.servePages(router)
+func (c *Compiled) wrap(router *gateway.Gateway, sessions *session.Sessions, layers edge.Deps) (http.Handler, error) {
+	served, err := c.servePages(router, sessions)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/portico-gateway/portico/bff/internal/auth/session"
+	"github.com/portico-gateway/portico/bff/internal/auth/session/redissession"
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/cache/rediscache"
 	"github.com/portico-gateway/portico/bff/internal/digest"
@@ -20,6 +22,7 @@ type stores struct {
 	limiter     *limit.Limiter
 	cache       *cache.Cache
 	idempotency *idempotency.Deduplicator
+	sessions    session.Store
 	// redis is the state of Redis. Nil: there is none.
 	redis redisState
 }
@@ -98,14 +101,22 @@ func (c *Compiled) openMemory(_ context.Context, with opening) (*stores, error) 
 		return nil, err
 	}
 
+	sessions, err := resource.Take(with.shared, "sessions", "", func(*resource.Lease) (*session.Memory, error) {
+		return session.NewMemory(c.config.Auth.Sessions.MaxSessions)
+	})
+	if err != nil {
+		return nil, err
+	}
+
 	with.shared.AtCommit(func() {
+		sessions.Resize(c.config.Auth.Sessions.MaxSessions)
 		responses.resize(c.config.Cache.MaxBytes)
 		requests.resize(c.config.Idempotency.MaxBytes)
 	})
 
 	return &stores{
 		limiter: buckets.With(nil, nil, c.config.Limits.LegacyHeaders),
-		cache:   responses.user, idempotency: requests.user,
+		cache:   responses.user, idempotency: requests.user, sessions: sessions,
 	}, nil
 }
 
@@ -147,7 +158,7 @@ func (c *Compiled) openShared(ctx context.Context, with opening) (*stores, error
 
 	return &stores{
 		limiter: buckets.With(opened.limits, outage, c.config.Limits.LegacyHeaders),
-		cache:   opened.cache, idempotency: opened.idempotency, redis: opened.state,
+		cache:   opened.cache, idempotency: opened.idempotency, sessions: opened.sessions, redis: opened.state,
 	}, nil
 }
 
@@ -156,6 +167,7 @@ type inRedis struct {
 	limits      *redislimit.Store
 	cache       *cache.Cache
 	idempotency *idempotency.Deduplicator
+	sessions    session.Store
 	// state is as that of the stores.
 	state redisState
 }
@@ -179,6 +191,7 @@ func (c *Compiled) openInRedis(ctx context.Context, own *resource.Lease, with op
 	return inRedis{
 		limits: redislimit.New(client), cache: newCache(own, with, kept),
 		idempotency: newDeduplicator(own, with, redisidempotency.New(client)),
+		sessions:    redissession.New(client),
 		state:       client,
 	}, nil
 }

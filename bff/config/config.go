@@ -143,8 +143,8 @@ type CORS struct {
 	// AllowedOrigins are exact ("https://app.example.com") or have one "*" ("https://*.example.com").
 	AllowedOrigins []string `env:"ALLOWED_ORIGINS" yaml:"allowed_origins"`
 	// AllowedHeaders are the request headers that browsers may send. Default Authorization, Content-Type,
-	// Idempotency-Key, Last-Event-Id, X-Request-Id.
-	AllowedHeaders []string `default:"Authorization,Content-Type,Idempotency-Key,Last-Event-Id,X-Request-Id" env:"ALLOWED_HEADERS" yaml:"allowed_headers"` //nolint:lll // A tag is one line.
+	// Idempotency-Key, Last-Event-Id, X-Csrf, X-Request-Id.
+	AllowedHeaders []string `default:"Authorization,Content-Type,Idempotency-Key,Last-Event-Id,X-Csrf,X-Request-Id" env:"ALLOWED_HEADERS" yaml:"allowed_headers"` //nolint:lll // A tag is one line.
 	// AllowCredentials lets browsers send cookies and TLS client certificates. It does not go with the origin "*".
 	AllowCredentials bool `env:"ALLOW_CREDENTIALS" yaml:"allow_credentials"`
 	// MaxAge is how long a browser may remember a preflight. Default 10m.
@@ -270,6 +270,8 @@ type Auth struct {
 	APIKeys APIKeys `envPrefix:"API_KEYS_" yaml:"api_keys"`
 	// Certificates need server.tls.client_ca_file.
 	Certificates []Certificate `env:"-" yaml:"certificates"`
+	// Sessions are those of browsers, which log in through the gateway and hold no token.
+	Sessions Sessions `envPrefix:"SESSIONS_" yaml:"sessions"`
 	// KeysGrace is how long a gateway that starts is not ready while it has not had the keys of each issuer once. Afterwards it is
 	// ready without them. Default 30s.
 	KeysGrace time.Duration `default:"30s" env:"KEYS_GRACE" yaml:"keys_grace" zero:"ready at once"`

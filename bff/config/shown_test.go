@@ -58,7 +58,7 @@ policies: [{selector: "*", set: {timeout: 1m}}]
 		"\n  drain_timeout: 30s # default\n",
 		"\n  request_timeout: 1h # program\n",
 		"\n  allowed_origins: ['https://a.example'] # " + path + ":3:25\n",
-		"\n  allowed_headers: [Authorization, Content-Type, Idempotency-Key, Last-Event-Id, X-Request-Id] # default\n",
+		"\n  allowed_headers: [Authorization, Content-Type, Idempotency-Key, Last-Event-Id, X-Csrf, X-Request-Id] # default\n",
 		"\n  level: debug # PORTICO_LOG_LEVEL\n",
 		"\n    addresses: ['u:1'] # " + path + ":4:31\n",
 		"\n  page: \"off\" # default\n",

@@ -10,10 +10,11 @@ import (
 
 // Validate checks a configuration that went through WithDefaults. The error joins every problem, each with the path of its field.
 func (c Config) Validate() error {
-	credentials := c.Auth.Disabled || len(c.Auth.Issuers) > 0 || c.Auth.APIKeys.File != "" || len(c.Auth.Certificates) > 0
+	credentials := c.Auth.Disabled || len(c.Auth.Issuers) > 0 || c.Auth.APIKeys.File != "" || len(c.Auth.Certificates) > 0 ||
+		c.Auth.Sessions.On()
 
 	v := c.validation()
-	v.check(credentials, "auth", "needs issuers, api_keys or certificates, or disabled")
+	v.check(credentials, "auth", "needs issuers, api_keys, certificates or sessions, or disabled")
 
 	return errors.Join(v.problems...)
 }
@@ -51,6 +52,7 @@ func (c Config) validation() validation {
 	v.serverTLS(c.Server.TLS)
 	v.auth(c.Auth)
 	v.certificates(c.Auth.Certificates, c.Server.TLS)
+	v.sessions(c)
 	v.upstreams(c)
 	v.redis(c.Redis)
 	v.policies(c.Policies)

@@ -35,7 +35,7 @@ func TestDefaults(t *testing.T) {
 		Admin:  config.Admin{Address: "127.0.0.1:8081"},
 		Health: config.Health{Address: ":8082"},
 		CORS: config.CORS{
-			AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-Id", "X-Request-Id"}, MaxAge: 10 * time.Minute,
+			AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-Id", "X-Csrf", "X-Request-Id"}, MaxAge: 10 * time.Minute,
 		},
 		JSON:        config.JSON{Names: "camel", MaxDepth: 64},
 		Compression: config.Compression{MinBytes: 1024},
@@ -211,7 +211,7 @@ func TestInvalid(t *testing.T) {
 			c.CORS.AllowedOrigins, c.CORS.AllowCredentials = []string{"*"}, true
 		}, `cors.allowed_origins[0]: "*" does not go with allow_credentials`},
 
-		{"nobody_to_trust", func(c *config.Config) { c.Auth.Issuers = nil }, "auth: needs issuers, api_keys or certificates, or disabled"},
+		{"nobody_to_trust", func(c *config.Config) { c.Auth.Issuers = nil }, "auth: needs issuers, api_keys, certificates or sessions, or disabled"},
 		{"issuer_without_a_name", func(c *config.Config) { c.Auth.Issuers[0].Issuer = "" }, "auth.issuers[0].issuer: is needed"},
 		{"issuer_twice", func(c *config.Config) {
 			c.Auth.Issuers[1].Issuer = c.Auth.Issuers[0].Issuer

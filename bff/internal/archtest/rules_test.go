@@ -101,7 +101,7 @@ func importRules() []importRule {
 			reason: "it is opened, and kept from being waited for, in one place; what is kept there is a store like any other",
 			of:     []string{"..."},
 			but: []string{
-				"bff/internal/cache/rediscache", "bff/internal/idempotency/redisidempotency", "bff/internal/limit/redislimit",
+				"bff/internal/auth/session/redissession", "bff/internal/cache/rediscache", "bff/internal/idempotency/redisidempotency", "bff/internal/limit/redislimit",
 				"bff/internal/redis/...",
 			},
 			not:    []string{"github.com/redis/..."},

@@ -30,7 +30,7 @@ func identify(tb testing.TB, a *auth.Authenticator, token string, state *tls.Con
 	}
 
 	w := httptest.NewRecorder()
-	a.Identify(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+	a.Identify(nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
 
 	return w.Code, rec.Principal
 }
@@ -212,7 +212,7 @@ func benchmark(b *testing.B, count int) {
 				b.Fatal(err)
 			}
 
-			h := a.Identify(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			h := a.Identify(nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 			rec := &reqinfo.Record{}
 			requests := make([]*http.Request, count)
 

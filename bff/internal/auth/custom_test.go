@@ -40,7 +40,7 @@ func asked(t *testing.T, ctx context.Context, authenticate func(*http.Request) (
 	req.Header.Set("X-Ticket", "t")
 
 	w := httptest.NewRecorder()
-	a.Identify(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	a.Identify(nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if body, err := io.ReadAll(r.Body); err != nil || string(body) != "body" || len(r.Header) != 1 {
 			t.Errorf("body %q, header %v, %v", body, r.Header, err)
 		}

@@ -31,7 +31,7 @@ func FuzzIdentify(f *testing.F) {
 		r.Header["Authorization"] = []string{field}
 		w := httptest.NewRecorder()
 
-		gate.Identify(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true })).ServeHTTP(w, r)
+		gate.Identify(nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true })).ServeHTTP(w, r)
 
 		if called && (rec.Principal.Subject != "ada" || !strings.Contains(field, good)) {
 			t.Errorf("%q is %+v", field, rec.Principal)

@@ -73,7 +73,7 @@ func start(tb testing.TB, a *auth.Authenticator) string {
 			tb.Error(err)
 		}
 	})
-	identify := a.Identify(whoami)
+	identify := a.Identify(nil)(whoami)
 
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		identify.ServeHTTP(w, r.WithContext(reqinfo.NewContext(r.Context(), &reqinfo.Record{})))

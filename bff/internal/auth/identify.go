@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/auth/apikey"
+	"github.com/portico-gateway/portico/bff/internal/auth/session"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -31,34 +32,45 @@ var (
 )
 
 // Identify sets the caller on the request's record, by the credential of an embedding program, else the access token, else the API
-// key, else the client certificate. Without any of them the caller is anonymous.
+// key, else the session of the browser, else the client certificate. Without any of them the caller is anonymous. Nil: there are no
+// sessions.
 //
 // A credential that is not valid ends the request with 401, even if the route is public: a client that sends one expects it to be
 // used. So do two of them, because the gateway cannot choose. While no keys of its issuer could be fetched, a token ends it with
 // 503, because a client would discard it after a 401.
-func (a *Authenticator) Identify(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		custom, err := a.custom.principal(r)
-		if err != nil {
-			a.custom.refuse(w, r, err)
-			return
-		}
+//
+// A session is read only without another credential: browsers send its cookie by themselves. One that has ended is no error.
+func (a *Authenticator) Identify(sessions *session.Sessions) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			custom, err := a.custom.principal(r)
+			if err != nil {
+				a.custom.refuse(w, r, err)
+				return
+			}
 
-		if err := a.identify(r, custom); err != nil {
-			rec := reqinfo.From(r.Context())
-			rec.Principal, rec.APIKey = reqinfo.Principal{}, ""
+			known, err := a.identify(r, custom)
+			if err == nil && !known {
+				err = a.identifyBrowser(w, r, sessions)
+			}
 
-			refuseCredential(w, r, err)
+			if err != nil {
+				rec := reqinfo.From(r.Context())
+				rec.Principal, rec.APIKey = reqinfo.Principal{}, ""
 
-			return
-		}
+				refuseCredential(w, r, err)
 
-		next.ServeHTTP(w, r)
-	})
+				return
+			}
+
+			next.ServeHTTP(w, r)
+		})
+	}
 }
 
-// identify sets the caller on the record. custom is the one that an embedding program has found; nil: none.
-func (a *Authenticator) identify(r *http.Request, custom *reqinfo.Principal) (err error) {
+// identify sets the caller on the record, if the request has a credential that its client has added. custom is the one that an
+// embedding program has found; nil: none.
+func (a *Authenticator) identify(r *http.Request, custom *reqinfo.Principal) (known bool, err error) {
 	authorization := r.Header.Values("Authorization")
 
 	var keys []string
@@ -74,7 +86,7 @@ func (a *Authenticator) identify(r *http.Request, custom *reqinfo.Principal) (er
 
 	switch {
 	case count > 1:
-		return errManyCredentials
+		return false, errManyCredentials
 	case custom != nil:
 		rec.Principal = *custom
 		// If there is one, it is what was verified.
@@ -85,11 +97,32 @@ func (a *Authenticator) identify(r *http.Request, custom *reqinfo.Principal) (er
 		rec.Principal, err = a.keys.Lookup(keys[0], time.Now())
 		rec.APIKey, _ = apikey.ID(keys[0])
 	default:
-		// A certificate without an entry is no error: the listener may require one of everyone.
-		rec.Principal, _ = a.certificates.principal(r.TLS)
+		return false, nil
 	}
 
-	return err
+	return true, err
+}
+
+// identifyBrowser sets the caller on the record by the session of a browser, or else by the certificate of the connection.
+func (a *Authenticator) identifyBrowser(w http.ResponseWriter, r *http.Request, sessions *session.Sessions) error {
+	rec := reqinfo.From(r.Context())
+
+	if sessions != nil {
+		found, ok, err := sessions.Find(w, r)
+		if err != nil {
+			return err
+		}
+
+		if ok {
+			rec.Principal, rec.Authorization = found.Principal, found.Authorization
+			return nil
+		}
+	}
+
+	// A certificate without an entry is no error: the listener may require one of everyone.
+	rec.Principal, _ = a.certificates.principal(r.TLS)
+
+	return nil
 }
 
 // byToken returns the caller that the token in an Authorization field identifies, and records the field for upstreams that get it.
@@ -142,6 +175,11 @@ func notInToken(c rune) bool {
 // refuseCredential responds without saying what was wrong, which would only help a forger, unless it is a claim of a token with a
 // valid signature, which its issuer has to correct.
 func refuseCredential(w http.ResponseWriter, r *http.Request, cause error) {
+	if known := (*problem.Problem)(nil); errors.As(cause, &known) {
+		problem.Write(w, r, known, cause)
+		return
+	}
+
 	if errors.Is(cause, errNoKeys) {
 		p := problem.New(codes.Unavailable, "tokens of this issuer cannot be verified at the moment").
 			Because(reqinfo.ReasonUnverifiedCredential)

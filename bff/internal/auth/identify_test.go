@@ -148,7 +148,7 @@ func TestCauseIsForTheLogAlone(t *testing.T) {
 	t.Parallel()
 
 	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
-	h := mustNew(t, trusting(t, s)).Identify(http.NotFoundHandler())
+	h := mustNew(t, trusting(t, s)).Identify(nil)(http.NotFoundHandler())
 	rec := &reqinfo.Record{}
 	r := httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+s.Token(t, nil, map[string]any{"aud": "somebody-else"}))

@@ -125,7 +125,7 @@ func Require(access *porticov1.Access, c *condition.Condition) func(http.Handler
 				w.Header().Set("WWW-Authenticate", check.challenge)
 			}
 
-			problem.Write(w, r, check.problem(), cause)
+			problem.Write(w, r, check.problem(rec), cause)
 		})
 	}
 }
@@ -133,13 +133,19 @@ func Require(access *porticov1.Access, c *condition.Condition) func(http.Handler
 // Permit is Require for a call of a composite. The error is a problem for the client, with the cause for the log.
 func Permit(ctx context.Context, checks []Check, rec *reqinfo.Record) error {
 	if check, cause := unmet(ctx, checks, rec); cause != nil {
-		return fmt.Errorf("%w: %w", check.problem(), cause)
+		return fmt.Errorf("%w: %w", check.problem(rec), cause)
 	}
 
 	return nil
 }
 
-func (c Check) problem() *problem.Problem { return problem.New(c.code, c.refusal).Because(c.reason) }
+func (c Check) problem(rec *reqinfo.Record) *problem.Problem {
+	if c.code == codes.Unauthenticated && rec.SessionEnded {
+		return problem.New(c.code, "the session has ended").Because(reqinfo.ReasonSessionEnded)
+	}
+
+	return problem.New(c.code, c.refusal).Because(c.reason)
+}
 
 // unmet returns the first requirement that is not met, and why.
 func unmet(ctx context.Context, checks []Check, rec *reqinfo.Record) (check Check, cause error) {

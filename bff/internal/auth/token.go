@@ -50,6 +50,8 @@ func newIssuer(cfg config.Issuer, keys *keySource) *issuer {
 // verified is the content of a valid token. All requests with the token share it, so it must not be changed.
 type verified struct {
 	principal reqinfo.Principal
+	// expires is when the token does, without leeway.
+	expires time.Time
 	// certificate is the thumbprint of the client certificate that the token is bound to. Empty: it is bound to none.
 	certificate string
 }
@@ -118,7 +120,7 @@ func (i *issuer) verify(ctx context.Context, token string) verification {
 		return v
 	}
 
-	v.until = expires.Add(i.leeway)
+	v.verified.expires, v.until = expires.Time, expires.Add(i.leeway)
 
 	return v
 }

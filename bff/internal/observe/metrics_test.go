@@ -97,6 +97,7 @@ func observed() *observe.Metrics {
 
 	m.ObserveCache(rpcGetOrder, "hit")
 	m.ObserveIdempotency(rpcGetOrder, "replayed")
+	m.ObserveSession("login", "done")
 	m.ObserveRedisCommand("take", 3*time.Millisecond)
 	m.ObserveRedisFailure("oom")
 	m.ObserveRedis(2)

@@ -8,12 +8,14 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// stores are the metrics of what is remembered between requests: cached responses, idempotency keys, and Redis.
+// stores are the metrics of what is remembered between requests: cached responses, idempotency keys, sessions, and Redis.
 type stores struct {
 	cache       series[eventKey, prometheus.Counter]
 	idempotency series[eventKey, prometheus.Counter]
 	// cacheTotals is what cache adds to.
 	cacheTotals *prometheus.CounterVec
+
+	sessions *prometheus.CounterVec
 
 	redisState    prometheus.Gauge
 	redisFailures *prometheus.CounterVec
@@ -31,6 +33,9 @@ func (m *Metrics) addStores() {
 		"Requests with an Idempotency-Key, by RPC and outcome:"+
 			" executed, replayed, in_progress, mismatch, unrepeatable, store_error.",
 		"outcome")
+
+	s.sessions = m.counter("portico_session_events_total",
+		"What became of browser sessions: logins, refreshes, logouts, and ends for another reason, by outcome.", labelEvent, "outcome")
 
 	s.redisState = m.gauge("portico_redis_breaker_state",
 		"State of the circuit breaker of Redis: 0 closed, 1 half-open, 2 open.").WithLabelValues()
@@ -57,6 +62,9 @@ func (m *Metrics) ObserveCache(rpc, event string) { m.stores.cache.of(eventKey{r
 func (m *Metrics) ObserveIdempotency(rpc, outcome string) {
 	m.stores.idempotency.of(eventKey{rpc, outcome}).Inc()
 }
+
+// ObserveSession counts an event of a browser session by its outcome. Both come from bounded sets.
+func (m *Metrics) ObserveSession(event, outcome string) { m.stores.sessions.WithLabelValues(event, outcome).Inc() }
 
 // ObserveRedis sets the state of the breaker of Redis: 0 closed, 1 half-open, 2 open. It is called before the first command, so
 // that the first failure is an increase.

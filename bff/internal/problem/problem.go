@@ -42,6 +42,8 @@ type Problem struct { //nolint:errname // It is what RFC 9457 calls it.
 	RequestID string `json:"request_id,omitempty"`
 	// TraceID is the trace of the request (W3C Trace Context), if it has one.
 	TraceID string `json:"trace_id,omitempty"`
+	// Login is where a browser can log in, with a 401.
+	Login string `json:"login,omitempty"`
 	// Errors are the fields that were wrong.
 	Errors []FieldError `json:"errors,omitempty"`
 

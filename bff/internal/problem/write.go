@@ -70,6 +70,10 @@ func (p *Problem) For(r *http.Request) *Problem {
 	doc.RequestID, doc.TraceID = rec.ID, rec.TraceID
 	doc.Instance = Clip(r.URL.EscapedPath(), maxInstance)
 
+	if doc.Status == http.StatusUnauthorized {
+		doc.Login = rec.Login
+	}
+
 	if edit := settingsOf(r.Context()).Edit; edit != nil {
 		_, cause := rec.Outcome()
 		edit(r, &doc, cause)

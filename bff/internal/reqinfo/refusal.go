@@ -11,6 +11,10 @@ const (
 	ReasonInvalidCredential Reason = "invalid_credential" //nolint:gosec // It is none.
 	// ReasonUnverifiedCredential: it could not be verified, because keys or a verifier are missing.
 	ReasonUnverifiedCredential Reason = "unverified_credential" //nolint:gosec // It is none.
+	// ReasonSessionEnded: the session of the browser has ended.
+	ReasonSessionEnded Reason = "session_ended"
+	// ReasonCrossOrigin: with a session, the request would change something, and may come from a page of another origin.
+	ReasonCrossOrigin Reason = "cross_origin"
 	// ReasonClientCertificate: the certificate of the connection is not valid any more.
 	ReasonClientCertificate Reason = "client_certificate"
 	// ReasonScope, ReasonRole, ReasonOwner and ReasonCondition are the requirements of access policies.

@@ -36,6 +36,10 @@ type Record struct {
 	// Authorization is the Authorization header that was verified. Empty: none. Only upstreams whose configuration asks for it get
 	// it.
 	Authorization string
+	// Login is where a browser without a credential can log in. Empty: nowhere, or the request has another credential.
+	Login string
+	// SessionEnded reports that the request has the cookie of a session that has ended.
+	SessionEnded bool
 	// Forward are the client's headers on the allow-list, by the lower-case names of gRPC metadata.
 	Forward map[string][]string
 	// CacheControl are the client's headers Cache-Control and Pragma, by these names, which are also about what is fetched for the

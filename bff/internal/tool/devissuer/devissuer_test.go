@@ -217,7 +217,7 @@ func TestTokenIsAcceptedByTheGateway(t *testing.T) {
 	rec := &reqinfo.Record{}
 	r := httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
-	gate.Identify(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
+	gate.Identify(nil)(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
 
 	want := reqinfo.Principal{Subject: "ada", Issuer: devissuer.IssuerName, Scopes: []string{"orders:read"}}
 	if diff := cmp.Diff(want, rec.Principal); diff != "" {

@@ -1,0 +1,139 @@
+package session
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
+	"github.com/portico-gateway/portico/bff/internal/auth/session/vault"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// content is what is stored of a session, sealed.
+type content struct {
+	// Issuer is the provider, and Subject is whom it calls the user.
+	Issuer    string            `json:"iss"`
+	Subject   string            `json:"sub"`
+	Principal reqinfo.Principal `json:"principal"`
+	// Profile are claims of the ID token for people to read.
+	Profile map[string]any `json:"profile,omitempty"`
+	// LoggedIn is when the session began.
+	LoggedIn time.Time `json:"at"`
+
+	Access string `json:"access"`
+	// AccessUntil is when the access token expires. The zero time: that is unknown.
+	AccessUntil time.Time `json:"until,omitzero"`
+	Refresh     string    `json:"refresh,omitempty"`
+	// ID is the latest ID token, by which the provider knows the session at a logout.
+	ID string `json:"id,omitempty"`
+}
+
+// active is a session that was loaded.
+type active struct {
+	content
+	Stored
+
+	key string
+}
+
+// sealedSession is the purpose of what is sealed for the session with a key.
+func sealedSession(key string) string { return "session " + key }
+
+func (c content) seal(v *vault.Vault, key string) ([]byte, error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode session: %w", err)
+	}
+
+	return v.Seal(text, sealedSession(key)), nil
+}
+
+func (a *active) open(v *vault.Vault) error {
+	text, err := v.Open(a.Data, sealedSession(a.key))
+	if err != nil {
+		return err
+	}
+
+	if err := json.Unmarshal(text, &a.content); err != nil {
+		return fmt.Errorf("decode session: %w", err)
+	}
+
+	return nil
+}
+
+// authorization is the header that the access token makes, unless it has expired.
+func (c content) authorization(now time.Time) string {
+	if c.Access == "" || !c.AccessUntil.IsZero() && !now.Before(c.AccessUntil) {
+		return ""
+	}
+
+	return "Bearer " + c.Access
+}
+
+// take puts what the provider has issued into the session. Tokens that it has not issued again stay.
+func (c *content) take(tokens provider.Tokens, principal reqinfo.Principal, until time.Time) {
+	c.Principal, c.Access, c.AccessUntil = principal, tokens.Access, tokens.AccessUntil
+
+	if !until.IsZero() && (c.AccessUntil.IsZero() || until.Before(c.AccessUntil)) {
+		c.AccessUntil = until
+	}
+
+	if tokens.Refresh != "" {
+		c.Refresh = tokens.Refresh
+	}
+
+	if tokens.ID != "" {
+		c.ID, c.Profile = tokens.ID, profile(tokens.Claims)
+	}
+}
+
+// profile returns the claims that a page may show (OpenID Connect Core 1.0, section 5.1).
+func profile(claims map[string]any) map[string]any {
+	out := map[string]any{}
+
+	for _, name := range []string{
+		"name", "given_name", "family_name", "nickname", "preferred_username", "picture", "email", "email_verified", "locale", "zoneinfo",
+	} {
+		if value, ok := claims[name]; ok {
+			out[name] = value
+		}
+	}
+
+	return out
+}
+
+// secretBytes is the length of ids and other secrets: nobody guesses one (RFC 6749, section 10.10).
+const secretBytes = 32
+
+// newSecret returns a random text of 43 characters.
+func newSecret() string {
+	secret := make([]byte, secretBytes)
+	_, _ = rand.Read(secret) // It never fails.
+
+	return base64.RawURLEncoding.EncodeToString(secret)
+}
+
+// isSecret reports whether a text may be one that newSecret has made.
+func isSecret(text string) bool {
+	secret, err := base64.RawURLEncoding.Strict().DecodeString(text)
+
+	return err == nil && len(secret) == secretBytes
+}
+
+// keyOf is the key under which the session with an id is stored.
+func keyOf(id string) string { return hash("session", id) }
+
+// subjectLabel and sessionLabel are the labels of the sessions of a subject, and of a session of the provider.
+func subjectLabel(issuer, subject string) string { return hash("subject", issuer, subject) }
+func sessionLabel(issuer, sid string) string     { return hash("sid", issuer, sid) }
+
+func hash(parts ...string) string {
+	text, _ := json.Marshal(parts) // Texts always encode.
+	sum := sha256.Sum256(text)
+
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

@@ -1,0 +1,194 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// maxLogoutForm is the largest form with a logout token, in bytes.
+const maxLogoutForm = 32 << 10
+
+// State is what a page may know of its session.
+type State struct {
+	Subject string   `json:"subject"`
+	Issuer  string   `json:"issuer"`
+	Tenant  string   `json:"tenant,omitempty"`
+	Scopes  []string `json:"scopes,omitempty"`
+	Roles   []string `json:"roles,omitempty"`
+	// Profile are claims of the ID token for people to read, such as name and email.
+	Profile map[string]any `json:"profile,omitempty"`
+	// LoggedInAt is when the session began, ExpiresAt when it ends in any case, and IdleExpiresAt when it ends without requests.
+	LoggedInAt    time.Time `json:"logged_in_at"`
+	ExpiresAt     time.Time `json:"expires_at"`
+	IdleExpiresAt time.Time `json:"idle_expires_at"`
+}
+
+// State handles GET of StatePath.
+func (s *Sessions) State(w http.ResponseWriter, r *http.Request) {
+	current, ok := s.current(w, r)
+	if !ok {
+		return
+	}
+
+	p := current.Principal
+	writeJSON(w, State{
+		Subject: p.Subject, Issuer: p.Issuer, Tenant: p.Tenant, Scopes: p.Scopes, Roles: p.Roles, Profile: current.Profile,
+		LoggedInAt: seconds(current.LoggedIn), ExpiresAt: seconds(current.Until), IdleExpiresAt: seconds(current.IdleUntil),
+	})
+}
+
+func seconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
+
+// loggedOut is the response to a logout.
+type loggedOut struct {
+	// LogoutURL is where the browser goes to end its session at the provider as well. Empty: the provider has no such place.
+	LogoutURL string `json:"logout_url,omitempty"`
+}
+
+// Logout handles POST of LogoutPath. It ends the session or, with everywhere=true, all of its subject.
+func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) {
+	current, ok := s.current(w, r)
+	if !ok {
+		return
+	}
+
+	everywhere := r.URL.Query().Get("everywhere")
+	if everywhere != "" && everywhere != "true" && everywhere != "false" {
+		problem.Write(w, r, problem.New(codes.InvalidArgument, "everywhere must be true or false"), nil)
+		return
+	}
+
+	err := s.Store.Delete(r.Context(), current.key)
+	if err == nil && everywhere == "true" {
+		_, err = s.Store.DeleteAll(r.Context(), subjectLabel(current.Issuer, current.Subject))
+	}
+
+	if err != nil {
+		p := problem.New(codes.Unavailable, "the session cannot be ended at the moment")
+		p.RetryAfter = retryAfter
+		problem.Write(w, r, p, err)
+
+		return
+	}
+
+	s.revoke(current.content)
+	s.Observer.ObserveSession("logout", "browser")
+	s.dropCookie(w, s.cfg.Cookie)
+	// What the browser has stored of the session's responses goes with it.
+	w.Header().Set("Clear-Site-Data", `"cache"`)
+	writeJSON(w, loggedOut{LogoutURL: s.logoutURL(r, current)})
+}
+
+// logoutURL returns where the browser goes to end its session at the provider. The session here has ended in any case.
+func (s *Sessions) logoutURL(r *http.Request, ended *active) string {
+	returnTo := s.cfg.LoggedOutURL
+	if returnTo == "" {
+		origin, err := s.publicOrigin(r)
+		if err != nil {
+			return ""
+		}
+
+		returnTo = origin + "/"
+	}
+
+	location, err := s.Provider.LogoutURL(r.Context(), ended.ID, returnTo)
+	if err != nil {
+		s.Logger.WarnContext(r.Context(), "a session was ended here and not at the provider", slog.Any("error", err))
+	}
+
+	return location
+}
+
+// current returns the session of a request to a page of its own. If there is none, it writes the response.
+func (s *Sessions) current(w http.ResponseWriter, r *http.Request) (*active, bool) {
+	id, err := s.cookie(r)
+	if err == nil && id != "" {
+		var current *active
+		if current, err = s.load(r.Context(), keyOf(id), 0); err == nil {
+			return current, true
+		}
+	}
+
+	p := problem.New(codes.Unauthenticated, "there is no session").Because(reqinfo.ReasonNoCredential)
+
+	switch rec := reqinfo.From(r.Context()); {
+	case err != nil && !errors.Is(err, ErrNone):
+		err = unavailable(err)
+		_ = errors.As(err, &p)
+	case rec.SessionEnded:
+		p = problem.New(codes.Unauthenticated, "the session has ended").Because(reqinfo.ReasonSessionEnded)
+	}
+
+	problem.Write(w, r, p, err)
+
+	return nil, false
+}
+
+// Backchannel handles POST of BackchannelPath (OpenID Connect Back-Channel Logout 1.0, section 2.5).
+func (s *Sessions) Backchannel(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxLogoutForm)
+
+	refuse := func(cause error) {
+		s.Observer.ObserveSession("logout", "refused")
+		problem.Write(w, r, problem.New(codes.InvalidArgument, "logout_token is not one of the provider for this client"), cause)
+	}
+
+	if err := r.ParseForm(); err != nil || len(r.PostForm["logout_token"]) != 1 {
+		refuse(err)
+		return
+	}
+
+	logout, err := s.Provider.VerifyLogout(r.Context(), r.PostForm.Get("logout_token"))
+	if err == nil {
+		err = s.endAll(r, logout)
+	}
+
+	switch {
+	case err == nil:
+		s.Observer.ObserveSession("logout", "provider")
+		w.WriteHeader(http.StatusOK)
+	case errors.Is(err, provider.ErrUnavailable), errors.Is(err, errStore):
+		problem.Write(w, r, problem.New(codes.Unavailable, "the sessions cannot be ended at the moment"), err)
+	default:
+		refuse(err)
+	}
+}
+
+// endAll ends the sessions that a logout token is about.
+func (s *Sessions) endAll(r *http.Request, logout provider.Logout) error {
+	first, err := s.Store.Claim(r.Context(), "logout:"+hash("jti", logout.ID), "", time.Until(logout.Until))
+	if err != nil {
+		return errors.Join(errStore, err)
+	}
+
+	if !first {
+		return errReplayed
+	}
+
+	// With a session it is about that alone (section 2.4).
+	label := sessionLabel(s.cfg.Issuer, logout.SessionID)
+	if logout.SessionID == "" {
+		label = subjectLabel(s.cfg.Issuer, logout.Subject)
+	}
+
+	if _, err := s.Store.DeleteAll(r.Context(), label); err != nil {
+		return errors.Join(errStore, err, s.Store.Release(r.Context(), "logout:"+hash("jti", logout.ID), ""))
+	}
+
+	return nil
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	// An error means that the client is gone.
+	_ = json.NewEncoder(w).Encode(v)
+}

@@ -1,0 +1,229 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// Memory is a Store of one gateway. When it is full, the session goes that was not used for the longest time. Two sessions with
+// different idle timeouts may make it keep one longer than it lasts, not shorter.
+type Memory struct {
+	mu       sync.Mutex
+	sessions *simplelru.LRU[string, *kept]
+	// labels are the keys of the sessions that have a label.
+	labels map[string]map[string]struct{}
+	claims map[string]claim
+	// sweepAt is when claims that are over are removed next.
+	sweepAt time.Time
+}
+
+// kept is a session in memory.
+type kept struct {
+	Stored
+
+	labels []string
+}
+
+type claim struct {
+	owner string
+	until time.Time
+}
+
+// sweepInterval is how often claims are looked through.
+const sweepInterval = time.Minute
+
+// NewMemory returns a Memory with room for so many sessions.
+func NewMemory(size int) (*Memory, error) {
+	m := &Memory{labels: map[string]map[string]struct{}{}, claims: map[string]claim{}}
+
+	sessions, err := simplelru.NewLRU(size, m.forget)
+	if err != nil {
+		return nil, fmt.Errorf("sessions in memory: %w", err)
+	}
+
+	m.sessions = sessions
+
+	return m, nil
+}
+
+// Resize changes how many sessions there is room for.
+func (m *Memory) Resize(size int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.sessions.Resize(size)
+}
+
+// Len is how many sessions there are.
+func (m *Memory) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.removeOver(time.Now())
+
+	return m.sessions.Len()
+}
+
+// forget removes the labels of a session that is removed. The mutex is held.
+func (m *Memory) forget(key string, s *kept) {
+	for _, label := range s.labels {
+		delete(m.labels[label], key)
+
+		if len(m.labels[label]) == 0 {
+			delete(m.labels, label)
+		}
+	}
+}
+
+// removeOver removes the sessions that are over, as far as they are the oldest.
+func (m *Memory) removeOver(now time.Time) {
+	for {
+		_, oldest, ok := m.sessions.GetOldest()
+		if !ok || now.Before(oldest.IdleUntil) {
+			return
+		}
+
+		m.sessions.RemoveOldest()
+	}
+}
+
+// find returns a session that is not over.
+func (m *Memory) find(key string, now time.Time) (*kept, bool) {
+	s, ok := m.sessions.Peek(key)
+	if ok && !now.Before(s.IdleUntil) {
+		m.sessions.Remove(key)
+
+		return nil, false
+	}
+
+	return s, ok
+}
+
+// Create implements Store.
+func (m *Memory) Create(_ context.Context, s Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	now := time.Now()
+	m.removeOver(now)
+
+	m.sessions.Add(s.Key, &kept{
+		Stored: Stored{Data: s.Data, Version: 1, IdleUntil: now.Add(min(s.Idle, s.Lifetime)), Until: now.Add(s.Lifetime)},
+		labels: s.Labels,
+	})
+
+	for _, label := range s.Labels {
+		if m.labels[label] == nil {
+			m.labels[label] = map[string]struct{}{}
+		}
+
+		m.labels[label][s.Key] = struct{}{}
+	}
+
+	return nil
+}
+
+// Load implements Store.
+func (m *Memory) Load(_ context.Context, key string, idle time.Duration) (Stored, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	now := time.Now()
+
+	s, ok := m.find(key, now)
+	if !ok {
+		return Stored{}, ErrNone
+	}
+
+	if idle > 0 {
+		m.sessions.Get(key) // It is the last that was used.
+
+		s.IdleUntil = now.Add(idle)
+		if s.Until.Before(s.IdleUntil) {
+			s.IdleUntil = s.Until
+		}
+	}
+
+	return s.Stored, nil
+}
+
+// Replace implements Store.
+func (m *Memory) Replace(_ context.Context, key string, version int64, data []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	s, ok := m.find(key, time.Now())
+	if !ok || s.Version != version {
+		return ErrNone
+	}
+
+	s.Data = data
+	s.Version++
+
+	return nil
+}
+
+// Delete implements Store.
+func (m *Memory) Delete(_ context.Context, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.sessions.Remove(key)
+
+	return nil
+}
+
+// DeleteAll implements Store.
+func (m *Memory) DeleteAll(_ context.Context, label string) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	now, deleted := time.Now(), 0
+
+	for key := range maps.Clone(m.labels[label]) {
+		if _, ok := m.find(key, now); ok {
+			m.sessions.Remove(key)
+
+			deleted++
+		}
+	}
+
+	return deleted, nil
+}
+
+// Claim implements Store.
+func (m *Memory) Claim(_ context.Context, name, owner string, lease time.Duration) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	now := time.Now()
+	if !now.Before(m.sweepAt) {
+		maps.DeleteFunc(m.claims, func(_ string, c claim) bool { return !now.Before(c.until) })
+		m.sweepAt = now.Add(sweepInterval)
+	}
+
+	if held, ok := m.claims[name]; ok && now.Before(held.until) {
+		return false, nil
+	}
+
+	m.claims[name] = claim{owner: owner, until: now.Add(lease)}
+
+	return true, nil
+}
+
+// Release implements Store.
+func (m *Memory) Release(_ context.Context, name, owner string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	if m.claims[name].owner == owner {
+		delete(m.claims, name)
+	}
+
+	return nil
+}

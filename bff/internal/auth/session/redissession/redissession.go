@@ -1,0 +1,209 @@
+// Package redissession stores the sessions of browsers in Redis, for several gateways.
+//
+// Redis must not evict what has not expired (maxmemory-policy noeviction): without it, a session has ended.
+package redissession
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/portico-gateway/portico/bff/internal/auth/session"
+	"github.com/portico-gateway/portico/bff/internal/redis"
+)
+
+// Store is a session.Store. It does not close the client.
+type Store struct {
+	client                         *redis.Client
+	create, load, replace, release *redis.Script
+	label                          *redis.Script
+}
+
+// A session is a hash: the sealed data, its version, and until when it lasts at most, in milliseconds since 1970. It expires with
+// its idle timeout. A label is a sorted set of the keys of sessions, by when they end at the latest. In a Cluster a session and its
+// labels may be on different nodes, so each is a command of its own.
+const (
+	createScript = `
+local now = redis.call('TIME')
+local ms = now[1] * 1000 + math.floor(now[2] / 1000)
+redis.call('HSET', KEYS[1], 'data', ARGV[1], 'version', 1, 'until', ms + ARGV[3])
+redis.call('PEXPIRE', KEYS[1], math.min(ARGV[2], ARGV[3]))
+return 1`
+
+	loadScript = `
+local held = redis.call('HMGET', KEYS[1], 'data', 'version', 'until')
+if not held[1] then return false end
+local now = redis.call('TIME')
+local left = tonumber(held[3]) - (now[1] * 1000 + math.floor(now[2] / 1000))
+if left <= 0 then return false end
+if tonumber(ARGV[1]) > 0 then redis.call('PEXPIRE', KEYS[1], math.min(ARGV[1], left)) end
+return {held[1], held[2], left, redis.call('PTTL', KEYS[1])}`
+
+	replaceScript = `
+if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'data', ARGV[2])
+redis.call('HINCRBY', KEYS[1], 'version', 1)
+return 1`
+
+	labelScript = `
+local now = redis.call('TIME')
+local ms = now[1] * 1000 + math.floor(now[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ms)
+redis.call('ZADD', KEYS[1], ms + ARGV[2], ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1`
+
+	releaseScript = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1`
+)
+
+// New returns a Store in a Redis.
+func New(client *redis.Client) *Store {
+	return &Store{
+		client: client,
+		create: redis.NewScript("session_create", createScript), load: redis.NewScript("session_load", loadScript),
+		replace: redis.NewScript("session_replace", replaceScript), release: redis.NewScript("session_release", releaseScript),
+		label: redis.NewScript("session_label", labelScript),
+	}
+}
+
+func (s *Store) sessionKey(key string) []string { return []string{s.client.Key("session:" + key)} }
+func (s *Store) labelKey(label string) []string { return []string{s.client.Key("session-label:" + label)} }
+func (s *Store) claimKey(name string) []string  { return []string{s.client.Key("session-claim:" + name)} }
+
+// Create implements session.Store. The labels come first, so that no session is without them.
+func (s *Store) Create(ctx context.Context, e session.Entry) error {
+	for _, label := range e.Labels {
+		if err := s.client.Run(ctx, s.label, s.labelKey(label), e.Key, e.Lifetime.Milliseconds()).Err(); err != nil {
+			return fmt.Errorf("redis: %w", err)
+		}
+	}
+
+	err := s.client.Run(ctx, s.create, s.sessionKey(e.Key), e.Data, e.Idle.Milliseconds(), e.Lifetime.Milliseconds()).Err()
+	if err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+
+	return nil
+}
+
+// Load implements session.Store.
+func (s *Store) Load(ctx context.Context, key string, idle time.Duration) (session.Stored, error) {
+	reply, err := s.client.Run(ctx, s.load, s.sessionKey(key), idle.Milliseconds()).Slice()
+
+	switch {
+	case errors.Is(err, goredis.Nil):
+		return session.Stored{}, session.ErrNone
+	case err != nil:
+		return session.Stored{}, fmt.Errorf("redis: %w", err)
+	}
+
+	return stored(reply)
+}
+
+var errReply = errors.New("redis: a session is not as it was stored")
+
+func stored(reply []any) (session.Stored, error) {
+	if len(reply) != 4 { //nolint:mnd // See loadScript.
+		return session.Stored{}, errReply
+	}
+
+	data, isText := reply[0].(string)
+	version, isVersion := reply[1].(string)
+	left, hasEnd := reply[2].(int64)
+	idle, hasIdle := reply[3].(int64)
+
+	number, err := strconv.ParseInt(version, 10, 64)
+	if !isText || !isVersion || !hasEnd || !hasIdle || err != nil {
+		return session.Stored{}, errReply
+	}
+
+	now := time.Now()
+
+	return session.Stored{
+		Data: []byte(data), Version: number,
+		Until:     now.Add(time.Duration(left) * time.Millisecond),
+		IdleUntil: now.Add(time.Duration(idle) * time.Millisecond),
+	}, nil
+}
+
+// Replace implements session.Store.
+func (s *Store) Replace(ctx context.Context, key string, version int64, data []byte) error {
+	replaced, err := s.client.Run(ctx, s.replace, s.sessionKey(key), version, data).Bool()
+
+	switch {
+	case err != nil:
+		return fmt.Errorf("redis: %w", err)
+	case !replaced:
+		return session.ErrNone
+	default:
+		return nil
+	}
+}
+
+// Delete implements session.Store.
+func (s *Store) Delete(ctx context.Context, key string) error {
+	if err := s.client.Del(ctx, s.sessionKey(key)...).Err(); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+
+	return nil
+}
+
+// DeleteAll implements session.Store.
+func (s *Store) DeleteAll(ctx context.Context, label string) (int, error) {
+	keys, err := s.client.ZRange(ctx, s.labelKey(label)[0], 0, -1).Result()
+	if err != nil {
+		return 0, fmt.Errorf("redis: %w", err)
+	}
+
+	deleted := 0
+
+	for _, key := range keys {
+		n, err := s.client.Del(ctx, s.sessionKey(key)...).Result()
+		if err != nil {
+			return deleted, fmt.Errorf("redis: %w", err)
+		}
+
+		deleted += int(n)
+	}
+
+	if len(keys) == 0 {
+		return 0, nil
+	}
+
+	members := make([]any, 0, len(keys))
+	for _, key := range keys {
+		members = append(members, key)
+	}
+
+	if err := s.client.ZRem(ctx, s.labelKey(label)[0], members...).Err(); err != nil {
+		return deleted, fmt.Errorf("redis: %w", err)
+	}
+
+	return deleted, nil
+}
+
+// Claim implements session.Store.
+func (s *Store) Claim(ctx context.Context, name, owner string, lease time.Duration) (bool, error) {
+	claimed, err := s.client.SetNX(ctx, s.claimKey(name)[0], owner, lease).Result()
+	if err != nil {
+		return false, fmt.Errorf("redis: %w", err)
+	}
+
+	return claimed, nil
+}
+
+// Release implements session.Store.
+func (s *Store) Release(ctx context.Context, name, owner string) error {
+	if err := s.client.Run(ctx, s.release, s.claimKey(name), owner).Err(); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+
+	return nil
+}

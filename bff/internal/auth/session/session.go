@@ -1,0 +1,192 @@
+// Package session lets browsers log in at an OpenID provider through the gateway, and call with a cookie. It is the backend of the
+// pattern "backend for frontend" of OAuth 2.0 for Browser-Based Applications (draft-ietf-oauth-browser-based-apps, section 6.1):
+// tokens stay in a store of the gateway, sealed, and the browser has an id that no script can read.
+//
+// It finds out who calls (Find), and serves the pages below /auth/. Whether a caller may call is decided as for tokens.
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
+	"github.com/portico-gateway/portico/bff/internal/auth/session/vault"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// Provider is what an OpenID provider is asked; see package provider.
+type Provider interface {
+	AuthorizationURL(ctx context.Context, login provider.Login) (string, error)
+	CheckIssuer(ctx context.Context, response url.Values) error
+	Exchange(ctx context.Context, code string, login provider.Login) (provider.Tokens, error)
+	Refresh(ctx context.Context, refreshToken string) (provider.Tokens, error)
+	Revoke(ctx context.Context, refreshToken string) error
+	LogoutURL(ctx context.Context, idToken, returnTo string) (string, error)
+	VerifyLogout(ctx context.Context, token string) (provider.Logout, error)
+}
+
+// Observer is told what becomes of sessions. It must be safe for concurrent use.
+type Observer interface {
+	// ObserveSession counts an event: "login", "refresh", "logout" or "end", with its outcome.
+	ObserveSession(event, outcome string)
+}
+
+// Deps are the collaborators of Sessions.
+type Deps struct {
+	Store    Store
+	Provider Provider
+	// Vault returns the keys as of now.
+	Vault func() *vault.Vault
+	// Identify returns the caller that tokens identify, and until when; the zero time: the tokens do not say. An error means that
+	// they identify nobody, unless it wraps provider.ErrUnavailable.
+	Identify func(ctx context.Context, tokens provider.Tokens) (reqinfo.Principal, time.Time, error)
+	// TrustedOrigins are those whose pages may change something, besides the gateway's own.
+	TrustedOrigins []string
+	Logger         *slog.Logger
+	Observer       Observer
+}
+
+// Sessions are the sessions of browsers. They are safe for concurrent use.
+type Sessions struct {
+	Deps
+
+	cfg        config.Sessions
+	origins    *http.CrossOriginProtection
+	refreshing singleflight.Group
+	// pausedUntil is when the provider is asked to refresh again, in nanoseconds since 1970.
+	pausedUntil atomic.Int64
+
+	// background is the context of work that no request waits for, until Close.
+	background context.Context //nolint:containedctx // It is that of the Sessions themselves.
+	stop       context.CancelFunc
+	running    sync.WaitGroup
+}
+
+// New returns the sessions as the settings say, which must be valid. The caller closes them.
+func New(cfg config.Sessions, deps Deps) (*Sessions, error) {
+	s := &Sessions{Deps: deps, cfg: cfg, origins: http.NewCrossOriginProtection()}
+
+	for _, origin := range deps.TrustedOrigins {
+		if err := s.origins.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("sessions: trusted origin: %w", err)
+		}
+	}
+
+	s.background, s.stop = context.WithCancel(context.Background())
+
+	return s, nil
+}
+
+// Close ends what runs in the background, and waits for it.
+func (s *Sessions) Close() error {
+	s.stop()
+	s.running.Wait()
+
+	return nil
+}
+
+// later does something that no request waits for, unless the sessions are closed.
+func (s *Sessions) later(do func(ctx context.Context)) {
+	if s.background.Err() != nil {
+		return
+	}
+
+	s.running.Go(func() {
+		ctx, cancel := context.WithTimeout(s.background, backgroundTimeout)
+		defer cancel()
+
+		do(ctx)
+	})
+}
+
+// backgroundTimeout bounds what no request waits for.
+const backgroundTimeout = 20 * time.Second
+
+// Found is the session of a request.
+type Found struct {
+	Principal reqinfo.Principal
+	// Authorization is the header that the session's access token makes; empty if it has expired.
+	Authorization string
+}
+
+// Find returns the session that the cookie of a request names. It reports false if there is no cookie, or if the session has ended,
+// which it writes on the request's record; then the browser is told to drop the cookie. An error is a *problem.Problem with its
+// cause.
+func (s *Sessions) Find(w http.ResponseWriter, r *http.Request) (Found, bool, error) {
+	rec := reqinfo.From(r.Context())
+	rec.Login = LoginPath
+
+	id, err := s.cookie(r)
+	if err != nil || id == "" {
+		return Found{}, false, err
+	}
+
+	if err := s.checkOrigin(r); err != nil {
+		return Found{}, false, err
+	}
+
+	idle := s.cfg.IdleTimeout
+	if r.URL.Path == StatePath {
+		idle = 0 // Asking how long the session lasts does not prolong it.
+	}
+
+	current, err := s.load(r.Context(), keyOf(id), idle)
+	if err == nil {
+		current, err = s.fresh(r.Context(), current)
+	}
+
+	switch {
+	case errors.Is(err, ErrNone):
+		rec.SessionEnded = true
+		s.dropCookie(w, s.cfg.Cookie)
+
+		return Found{}, false, nil
+	case err != nil:
+		return Found{}, false, unavailable(err)
+	}
+
+	return Found{Principal: current.Principal, Authorization: current.authorization(time.Now())}, true, nil
+}
+
+// load returns the session with this key. It returns ErrNone if there is none, also if it was sealed by a key that is not used any
+// more or belongs to another issuer.
+func (s *Sessions) load(ctx context.Context, key string, idle time.Duration) (*active, error) {
+	stored, err := s.Store.Load(ctx, key, idle)
+	if err != nil {
+		return nil, err
+	}
+
+	a := &active{key: key, Stored: stored}
+	if err := a.open(s.Vault()); err != nil {
+		s.Logger.DebugContext(ctx, "a session cannot be read", slog.Any("error", err))
+
+		return nil, ErrNone
+	}
+
+	if a.Issuer != s.cfg.Issuer {
+		return nil, ErrNone
+	}
+
+	return a, nil
+}
+
+// end ends a session because of what became of its tokens.
+func (s *Sessions) end(ctx context.Context, key, reason string) error {
+	s.Observer.ObserveSession("end", reason)
+
+	if err := s.Store.Delete(ctx, key); err != nil {
+		return err
+	}
+
+	return ErrNone
+}
