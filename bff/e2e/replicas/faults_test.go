@@ -146,6 +146,9 @@ func startProbe(t *testing.T, f fault, configure func(url string) func(*config.C
 		user = ""
 	}
 
+	// Its start has asked as well.
+	r.do(t, "CONFIG", "RESETSTAT")
+
 	gateways, backend := gatewaytest.StartTwins(t, configure("redis://"+user+network.Address()))
 
 	return &probe{
