@@ -339,7 +339,7 @@ func TestFieldsOfKeptAnswers(t *testing.T) {
 	t.Parallel()
 
 	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
-		gatewaytest.Unlimited(c)
+		patient(c)
 		gatewaytest.SetPolicy(c, getOrder, gatewaytest.Object{"cache": gatewaytest.Object{"ttl": "60s", "stale_if_error": "600s"}})
 	})
 	client, header := gatewaytest.PlainClient(t), s.As(t, "alice")
