@@ -153,7 +153,11 @@ func TestInternalTokenCanBeVerified(t *testing.T) {
 
 	const issuer = "https://portico.example"
 
-	s := gatewaytest.Start(t, func(c *config.Config) { c.Auth.Internal.Issuer = issuer })
+	s := gatewaytest.Start(t, func(c *config.Config) {
+		gatewaytest.Patient(c)
+
+		c.Auth.Internal.Issuer = issuer
+	})
 	s.Do(t, http.MethodGet, "/v1/me/dashboard", s.As(t, "alice", "orders:read"), "")
 
 	w := httptest.NewRecorder()

@@ -160,7 +160,7 @@ func TestServerTimingOfFailedCalls(t *testing.T) {
 	t.Parallel()
 
 	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
-		gatewaytest.Unlimited(c)
+		patient(c)
 
 		c.Server.ServerTiming = true
 	})
@@ -189,7 +189,7 @@ func TestServerTiming(t *testing.T) {
 			t.Parallel()
 
 			s, _ := gatewaytest.StartFlaky(t, func(c *config.Config) {
-				gatewaytest.Unlimited(c)
+				patient(c)
 
 				c.Server.ServerTiming = on
 			})

@@ -191,7 +191,7 @@ func TestFieldSelectionIsCached(t *testing.T) {
 	t.Parallel()
 	gatewaytest.Exempt(t, otherSpellings)
 
-	s := gatewaytest.Start(t, nil)
+	s := gatewaytest.Start(t, gatewaytest.Patient)
 	alice := s.As(t, "alice")
 	get := func(method, fields string) gatewaytest.Response {
 		return s.Do(t, method, chooses("/v1/users/alice/profile", fields), alice, "")
