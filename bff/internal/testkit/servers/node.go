@@ -11,12 +11,19 @@ import (
 func Node(tb testing.TB, config Config) *Server {
 	tb.Helper()
 
+	return startServer(tb, config, node(tb), inTree(tb, "node/server.js"))
+}
+
+// node returns the path of Node. It installs the packages for it that are missing.
+func node(tb testing.TB) string {
+	tb.Helper()
+
 	program := programs.Program(tb, "install npm and nodejs", "node")
 
 	cmd := exec.Command(inTree(tb, "../../../../.ci/npm"), "bff/internal/testkit/servers/node")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		tb.Fatalf("install @grpc/grpc-js: %v: %s", err, out)
+		tb.Fatalf("install packages of npm: %v: %s", err, out)
 	}
 
-	return startServer(tb, config, program, inTree(tb, "node/server.js"))
+	return program
 }

@@ -1,5 +1,5 @@
 // Package servers runs gRPC servers of other implementations than grpc-go, and proxies in front of them, for tests. Gateways have such
-// backends in production.
+// backends in production. It also runs OpenID issuers (StartIssuer).
 //
 // A server echoes the bytes of each message, whatever its type. The reply to a client stream has all of its messages in field 1.
 // The metadata x-do, a list of words with spaces between them, asks for more:
