@@ -71,6 +71,12 @@ func Open(dir string) (*DevIssuer, error) {
 // Created reports whether Open made the key, so that no gateway knows it yet.
 func (d *DevIssuer) Created() bool { return d.created }
 
+// Key is the private key, for a provider that signs tokens of its own.
+func (d *DevIssuer) Key() ed25519.PrivateKey { return d.key }
+
+// KeyID is the name of the key, which is also that in JWKSFile.
+func (d *DevIssuer) KeyID() string { return d.kid }
+
 // JWKSFile is where the public key is, as a JSON Web Key Set.
 func (d *DevIssuer) JWKSFile() string { return filepath.Join(d.dir, publicFile) }
 
