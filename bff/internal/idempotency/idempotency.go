@@ -226,12 +226,14 @@ func (d *Deduplicator) finish(ctx context.Context, claim Claim, res Response, tt
 	}
 }
 
-// release frees the key. If that fails, it becomes free at the end of the lease.
+// release frees the key. If that fails, the store is asked again until the end of the lease, when it becomes free.
 func (d *Deduplicator) release(ctx context.Context, claim Claim) {
 	storeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 
 	if err := d.store.Release(storeCtx, claim); err != nil {
+		d.later.release(claim)
+
 		rec := reqinfo.From(ctx)
 		code, _ := rec.Outcome()
 		rec.Fail(code, fmt.Errorf("release idempotency key: %w", err))

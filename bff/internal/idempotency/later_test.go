@@ -133,3 +133,30 @@ func TestResponseIsStoredAfterManyRefusals(t *testing.T) {
 		next.want(t, 1)
 	})
 }
+
+// Once, a request that had failed could not be repeated until the end of the lease if the store did not take that it had ended.
+func TestKeyIsFreedWhenTheStoreIsBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &outage{Store: idempotency.NewMemory(64 << 20)}
+		keeper := idempotency.New(store)
+		defer keeper.Close()
+
+		next := &counter{}
+		h := keeper.Route(idempotency.Rule{RPC: rpc, Required: true, TTL: time.Hour})(next)
+		next.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			store.down.Store(true)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+
+		wantStatus(t, call{}.to(t, h), http.StatusServiceUnavailable, false)
+		store.down.Store(false)
+		wantStatus(t, call{}.to(t, h), http.StatusConflict, false)
+		time.Sleep(time.Second)
+
+		next.Handler = http.HandlerFunc(create)
+
+		wantStatus(t, call{}.to(t, h), http.StatusCreated, false)
+		next.want(t, 2)
+	})
+}
