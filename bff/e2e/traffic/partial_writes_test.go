@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
@@ -222,7 +223,10 @@ func wantPartial(t *testing.T, what string, res gatewaytest.Response) {
 // made again.
 func TestPartialResponsesUnderAKey(t *testing.T) {
 	memory, b := startCheckout(t, nil)
-	redis, other := startCheckout(t, func(c *config.Config) { c.Redis.URL = redistest.Start(t).URL() })
+	redis, other := startCheckout(t, func(c *config.Config) {
+		// A busy machine does not free a key in the usual 100 ms.
+		c.Redis = config.Redis{URL: redistest.Start(t).URL(), Timeout: 10 * time.Second}
+	})
 
 	t.Parallel()
 
