@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
@@ -216,7 +217,7 @@ func TestRedisCommandsAreSpans(t *testing.T) {
 	t.Parallel()
 
 	s := start(t, func(c *config.Config) {
-		c.Redis.URL = redistest.Start(t).URL()
+		c.Redis = config.Redis{URL: redistest.Start(t).URL(), Timeout: 10 * time.Second}
 		gatewaytest.SetPolicy(c, "user.v1.UserService.GetUser", gatewaytest.Object{"cache": gatewaytest.Object{"ttl": "60s"}})
 	})
 
