@@ -44,11 +44,12 @@ func defaultDataDir() string {
 	return ".portico"
 }
 
-// dev is `portico dev`: gateway, backends and token issuer in one process.
+// dev is `portico dev`: gateway, backends, token issuer and OpenID provider in one process.
 type dev struct {
-	configPath, address, adminAddress, dataDir string
-	backendPort                                int
-	mocks                                      []string
+	configPath, address, adminAddress, openID, dataDir string
+	backendPort                                        int
+	tokenLifetime                                      time.Duration
+	mocks                                              []string
 }
 
 func devCommand() *cobra.Command {
@@ -56,8 +57,8 @@ func devCommand() *cobra.Command {
 
 	cmd := &cobra.Command{
 		Use:   devName,
-		Short: "Run the gateway with demo backends and a token issuer, all in one process",
-		Long: `Run the gateway with demo backends and a token issuer, all in one process, on loopback.
+		Short: "Run the gateway with demo backends and an OpenID provider, all in one process",
+		Long: `Run the gateway with demo backends and an OpenID provider, all in one process, on loopback.
 
 The backends are real gRPC servers over SQLite with a small data set (users alice, bob and admin); there are
 two replicas of user. The page at http://127.0.0.1:8080/ shows them at work. It can stop and start each of them,
@@ -70,7 +71,10 @@ and so can the admin listener:
 Services that do not exist yet, or that are in the way, are mocked with --mock: their replies are examples
 and plain values that follow the rules of the protos, the same ones for the same request. They store nothing.
 
-Not for production: the issuer hands out tokens for anyone.`,
+Users log in to the OpenID provider without a password, by a button for each. Its issuer is
+http://localhost:8084/portico-dev.
+
+Not for production: the provider and the token issuer hand out tokens for anyone.`,
 		Example: "  portico dev\n  portico dev --mock order.v1.OrderService,payment.v1.PaymentService\n  portico dev --mock all",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return d.run(cmd) },
@@ -81,6 +85,10 @@ Not for production: the issuer hands out tokens for anyone.`,
 		"where to serve REST (PORTICO_SERVER_ADDRESS, default 127.0.0.1:8080)")
 	flags.StringVar(&d.adminAddress, "admin-address", "",
 		"where to serve operators (PORTICO_ADMIN_ADDRESS, default 127.0.0.1:8081)")
+	flags.StringVar(&d.openID, "openid-address", "",
+		"where to serve the OpenID provider; - turns it off ("+openIDVariable+", default "+openIDDefault+")")
+	flags.DurationVar(&d.tokenLifetime, "openid-token-lifetime", defaultOpenIDLife,
+		"how long its access tokens are valid")
 	flags.IntVar(&d.backendPort, "backend-port", 0,
 		"first port of the backends, which take one each from there up (PORTICO_DEV_BACKEND_PORT, default 9001)")
 	flags.StringVar(&d.dataDir, "data-dir", defaultDataDir(), dataDirUsage)
@@ -109,6 +117,14 @@ func (d *dev) run(cmd *cobra.Command) error {
 		return err
 	}
 
+	provider, err := d.listenOpenID(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer provider.close()
+
+	provider.configure(&cfg, issuer)
+
 	// The upstreams are complete only when the backends run.
 	if err := cfg.WithDefaults().Validate(); err != nil {
 		return configError{error: fmt.Errorf("configuration:\n%w", err)}
@@ -118,7 +134,7 @@ func (d *dev) run(cmd *cobra.Command) error {
 	common := serving{log: cfg.Log, hangups: hangups, endOnHangup: terminal}
 
 	return common.run(cmd.Context(), func(ctx context.Context, log *observe.Log) error {
-		return d.serve(ctx, cfg, devParts{issuer: issuer, log: log, dataDir: d.dataDir}, cmd.OutOrStdout())
+		return d.serve(ctx, cfg, devParts{issuer: issuer, openID: provider, log: log, dataDir: d.dataDir}, cmd.OutOrStdout())
 	})
 }
 
@@ -129,6 +145,12 @@ func (d *dev) serve(ctx context.Context, cfg config.Config, p devParts, stdout i
 	}
 
 	defer p.mocks.close()
+
+	stop, err := p.openID.serve(p.issuer, d.tokenLifetime, p.log)
+	if err != nil {
+		return err
+	}
+	defer stop()
 
 	instances, err := d.instances()
 	if err != nil {
@@ -171,6 +193,7 @@ func (d *dev) openIssuer(cfg *config.Config) (*devissuer.DevIssuer, error) {
 // devParts are what runs beside the gateway.
 type devParts struct {
 	issuer *devissuer.DevIssuer
+	openID openID
 	mocks  *mockSet
 	fleet  *backends.Fleet
 	log    *observe.Log
@@ -214,7 +237,7 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 			token, withdraw = p.announce(server)
 			printWelcome(out, welcome{
 				server: endpointOf(server, cfg.Server.TLS), admin: admin, issuer: p.issuer, fleet: p.fleet,
-				docs: cfg.Docs.Page != config.DocsOff, token: token, credential: cfg.Admin.Credential,
+				docs: cfg.Docs.Page != config.DocsOff, openID: p.openID.issuer, token: token, credential: cfg.Admin.Credential,
 			})
 			p.mocks.list(out)
 		}),
@@ -319,6 +342,14 @@ func (d *dev) checkFlags() error {
 
 	if _, err := mocked(d.mocks, gen.Services()); err != nil {
 		return err
+	}
+
+	if address, setting := d.openIDAddress(); address != openIDOff && !isListenAddress(address) {
+		return usagef("%s: %q is not host:port, such as %s", setting, address, openIDDefault)
+	}
+
+	if d.tokenLifetime < time.Second {
+		return usagef("--openid-token-lifetime: must be at least 1s, not %s", d.tokenLifetime)
 	}
 
 	for flag, address := range map[string]string{"--address": d.address, "--admin-address": d.adminAddress} {

@@ -104,8 +104,8 @@ func nextStep(cmd *cobra.Command, err error, begun bool) string {
 	case !begun, errors.As(err, &usage):
 		return fmt.Sprintf("Run %q for usage and examples.", cmd.CommandPath()+" --help")
 	case errors.Is(err, syscall.EADDRINUSE):
-		return "Another program listens there, perhaps another portico. Choose another address: --address, --admin-address or" +
-			" --backend-port of dev; server.address, admin.address and health.address in the configuration" +
+		return "Another program listens there, perhaps another portico. Choose another address: --address, --admin-address," +
+			" --openid-address or --backend-port of dev; server.address, admin.address and health.address in the configuration" +
 			" (PORTICO_SERVER_ADDRESS, PORTICO_ADMIN_ADDRESS, PORTICO_HEALTH_ADDRESS) of serve."
 	case errors.As(err, &configuration) && configuration.noFile:
 		return "Name the file by --config; deploy/portico.example.yaml is one to begin with."

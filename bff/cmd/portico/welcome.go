@@ -21,6 +21,8 @@ type welcome struct {
 	admin  net.Addr
 	issuer *devissuer.DevIssuer
 	fleet  *backends.Fleet
+	// openID is the issuer of the OpenID provider. Empty: it is off.
+	openID string
 	// token is the command that prints tokens, without a subject.
 	token string
 	// docs reports that the description is shown at /docs.
@@ -36,6 +38,7 @@ Portico is ready. Open %[1]s/ in a browser, or continue here.
   Docs      %[5]s
   Console   %[11]s
   Admin     %[2]s  (/console/ /readyz /metrics /upstreams /debug/pprof/ /dev/backends)
+  OpenID    %[12]s
   Backends  %[3]s
 
 User, orders and profile of alice in one response:
@@ -82,6 +85,11 @@ func printWelcome(w io.Writer, in welcome) {
 		docs = in.server.url + docspage.Path
 	}
 
+	openID := off
+	if in.openID != "" {
+		openID = in.openID + "  (users alice, bob and admin)"
+	}
+
 	instances := in.fleet.Instances()
 	lines := make([]string, 0, len(instances))
 
@@ -91,5 +99,5 @@ func printWelcome(w io.Writer, in welcome) {
 
 	// An error has nowhere to go.
 	_, _ = fmt.Fprintf(w, welcomeText, in.server.url, admin, strings.Join(lines, ", "), token, docs, in.server.curl, in.token,
-		program(), control.url, control.curl, console)
+		program(), control.url, control.curl, console, openID)
 }

@@ -177,7 +177,7 @@ func startPrepared(t *testing.T, binary string, prepare func(*exec.Cmd), args ..
 	p := &process{stdout: &output{}, stderr: &output{}}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Env = append(os.Environ(), "PORTICO_SERVER_ADDRESS=127.0.0.1:0", "PORTICO_ADMIN_ADDRESS=127.0.0.1:0",
-		"PORTICO_HEALTH_ADDRESS=-", "PORTICO_SERVER_DRAIN_DELAY=1ms",
+		"PORTICO_HEALTH_ADDRESS=-", "PORTICO_DEV_OPENID_ADDRESS=127.0.0.1:0", "PORTICO_SERVER_DRAIN_DELAY=1ms",
 		// However busy the machine is.
 		"PORTICO_OVERLOAD_TARGET_DELAY=1h", "XDG_CACHE_HOME="+cacheDir)
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
@@ -281,7 +281,7 @@ func porticoPrepared(t *testing.T, prepare func(*exec.Cmd), args ...string) (std
 
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+cacheDir)
+	cmd.Env = append(os.Environ(), "PORTICO_DEV_OPENID_ADDRESS=127.0.0.1:0", "XDG_CACHE_HOME="+cacheDir)
 	prepare(cmd)
 
 	err := cmd.Run()

@@ -101,7 +101,8 @@ func openCopy(t *testing.T) *newcomer {
 		// As in the Makefile, so that compiled packages are shared.
 		"GOFLAGS=-trimpath",
 		"PORTICO_SERVER_ADDRESS=" + server, "PORTICO_ADMIN_ADDRESS=" + admin, "PORTICO_HEALTH_ADDRESS=-",
-		"PORTICO_DEV_BACKEND_PORT=" + strconv.Itoa(backends), "PORTICO_SERVER_DRAIN_DELAY=1ms",
+		"PORTICO_DEV_BACKEND_PORT=" + strconv.Itoa(backends), "PORTICO_DEV_OPENID_ADDRESS=" + loopback(listeners+2),
+		"PORTICO_SERVER_DRAIN_DELAY=1ms",
 	}
 	n.addresses = map[string]string{loopback(8080): server, loopback(8081): admin, loopback(9000): startReviews(t)}
 

@@ -35,6 +35,8 @@ func TestFaultsOfTheCommandLine(t *testing.T) {
 		{[]string{"dev", "--address", "8080"}, `--address: "8080" is not host:port`},
 		{[]string{"dev", "--address", ":70000"}, `--address: ":70000" is not host:port`},
 		{[]string{"dev", "--admin-address", "localhost"}, `--admin-address: "localhost" is not host:port`},
+		{[]string{"dev", "--openid-address", "8084"}, `--openid-address: "8084" is not host:port`},
+		{[]string{"dev", "--openid-token-lifetime", "1ms"}, "--openid-token-lifetime: must be at least 1s"},
 		{[]string{"new", "servce", "x"}, `new does not know "servce"; did you mean "service"?`},
 		{[]string{"new", "service"}, "NAME is missing"},
 		{[]string{"new", "service", "a", "b"}, `"b" is too much`},

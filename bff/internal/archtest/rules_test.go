@@ -152,6 +152,12 @@ func importRules() []importRule {
 			broken: [2]string{"bff/internal/describe/openapi", "bff/internal/tool/mock"},
 		},
 		{
+			name:   "only_the_development_provider_knows_zitadel",
+			reason: "the gateway is a client of providers, and has no use for what makes one",
+			of:     []string{"..."}, but: []string{"bff/internal/tool/devprovider"}, not: []string{"github.com/zitadel/..."},
+			broken: [2]string{"bff/internal/auth", "github.com/zitadel/oidc/v3/pkg/op"},
+		},
+		{
 			name:   "the_command_has_no_text_templates",
 			reason: "they find methods by their name, so the linker keeps all methods of the program, which are 20 MB",
 			of:     []string{"bff/..."}, but: []string{"bff/e2e/...", "bff/internal/testkit/...", "bff/internal/tool/genservices"},

@@ -25,8 +25,8 @@ func (r *revocation) SetClientID(id string) { r.ClientID = id }
 // SetClientSecret is called with the secret in the Authorization header.
 func (r *revocation) SetClientSecret(secret string) { r.ClientSecret = secret }
 
-// revoke is the revocation endpoint (RFC 7009). A refresh token ends with all that follow from the same login; an access token stays
-// valid, since nobody asks the provider about it; an unknown token is no error (section 2.2).
+// revoke is the revocation endpoint (RFC 7009). A refresh token ends with all that follow from the same login; an access token
+// stays valid, since nobody asks the provider about it; an unknown token is no error (section 2.2).
 func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 	var request revocation
 	if err := p.authenticate(r, &request, &request.ClientID, &request.ClientSecret); err != nil {
