@@ -68,7 +68,8 @@ type Sessions struct {
 	IdleTimeout time.Duration `default:"1h" env:"IDLE_TIMEOUT" yaml:"idle_timeout"`
 	// MaxLifetime ends a session so long after its login. Default 12h.
 	MaxLifetime time.Duration `default:"12h" env:"MAX_LIFETIME" yaml:"max_lifetime"`
-	// RefreshAhead is how long before its end an access token is replaced by a new one. Default 1m.
+	// RefreshAhead is how long before its end an access token is replaced by a new one, but not before half of its life has passed.
+	// Default 1m.
 	RefreshAhead time.Duration `default:"1m" env:"REFRESH_AHEAD" yaml:"refresh_ahead"`
 	// MaxSessions is how many sessions the memory has room for; those that were not used for the longest time go first. It is used
 	// without Redis. Default 100000, which take about 500 MB with tokens of 1 KB.

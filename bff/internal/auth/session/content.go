@@ -25,7 +25,8 @@ type content struct {
 	LoggedIn time.Time `json:"at"`
 
 	Access string `json:"access"`
-	// AccessUntil is when the access token expires. The zero time: that is unknown.
+	// AccessFrom is when the access token was issued, and AccessUntil when it expires. The zero time: that is unknown.
+	AccessFrom  time.Time `json:"from"`
 	AccessUntil time.Time `json:"until,omitzero"`
 	Refresh     string    `json:"refresh,omitempty"`
 	// ID is the latest ID token, by which the provider knows the session at a logout.
@@ -65,6 +66,12 @@ func (a *active) open(v *vault.Vault) error {
 	return nil
 }
 
+// refreshAt is when a new access token is asked for, so long before the end of the old one. Of one that is short-lived, half of its life
+// passes first: it would be replaced at every request otherwise.
+func (c content) refreshAt(ahead time.Duration) time.Time {
+	return c.AccessUntil.Add(-min(ahead, c.AccessUntil.Sub(c.AccessFrom)/2))
+}
+
 // authorization is the header that the access token makes, unless it has expired.
 func (c content) authorization(now time.Time) string {
 	if c.Access == "" || !c.AccessUntil.IsZero() && !now.Before(c.AccessUntil) {
@@ -76,7 +83,7 @@ func (c content) authorization(now time.Time) string {
 
 // take puts what the provider has issued into the session. Tokens that it has not issued again stay.
 func (c *content) take(tokens provider.Tokens, principal reqinfo.Principal, until time.Time) {
-	c.Principal, c.Access, c.AccessUntil = principal, tokens.Access, tokens.AccessUntil
+	c.Principal, c.Access, c.AccessFrom, c.AccessUntil = principal, tokens.Access, time.Now(), tokens.AccessUntil
 
 	if !until.IsZero() && (c.AccessUntil.IsZero() || until.Before(c.AccessUntil)) {
 		c.AccessUntil = until

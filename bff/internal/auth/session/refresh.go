@@ -35,10 +35,11 @@ func (s *Sessions) fresh(ctx context.Context, a *active) (*active, error) {
 		return a, nil
 	}
 
-	left := time.Until(a.AccessUntil)
+	now := time.Now()
+	left := a.AccessUntil.Sub(now)
 
 	switch {
-	case left > s.cfg.RefreshAhead:
+	case now.Before(a.refreshAt(s.cfg.RefreshAhead)):
 		return a, nil
 	case a.Refresh == "" && (left > 0 || !s.endsWithToken()):
 		return a, nil
