@@ -33,6 +33,8 @@ var commonHeaders = []string{
 	"Content-Type", "Content-Length", "Content-Encoding", "Date", "Vary", "Connection", "Transfer-Encoding", "Trailer",
 	"X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy", "Accept-Ranges", "Content-Disposition",
 	"Strict-Transport-Security", "Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset",
+	// The cookie of a session that has ended goes with any response (RFC 6265).
+	"Set-Cookie",
 	// For proxies, and for developers.
 	"X-Accel-Buffering", "Server-Timing",
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/e2e/conformance"
+	"github.com/portico-gateway/portico/bff/internal/auth/session"
 	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/testhook"
 )
@@ -63,16 +64,22 @@ func checkedContext(ctx context.Context, tb testing.TB, compiled *bff.Compiled, 
 
 	return testhook.With(ctx, func(h *testhook.Hooks) {
 		h.Wrap = func(gateway http.Handler) http.Handler {
-			return Exchanges.Handler(gateway, tb.Name(), append(pages.Own(), pages.Favicon), document)
+			return Exchanges.Handler(gateway, tb.Name(), notDescribed(), document)
 		}
 	})
+}
+
+// notDescribed are the paths of pages that are no part of the API.
+func notDescribed() []string {
+	return append(pages.Own(), pages.Favicon,
+		session.LoginPath, session.CallbackPath, session.LogoutPath, session.StatePath, session.BackchannelPath)
 }
 
 // documents has those of gateways by what they were made of. Making them all would take longer than the tests.
 var documents sync.Map
 
 // perTest are parts of configurations that differ from test to test, and are not in the document.
-var perTest = regexp.MustCompile(`127\.0\.0\.1:\d+|` + regexp.QuoteMeta(os.TempDir()) + `[^"]*`)
+var perTest = regexp.MustCompile(`(127\.0\.0\.1|localhost):\d+|` + regexp.QuoteMeta(os.TempDir()) + `[^"]*`)
 
 // sameAs is equal for gateways of a kind with the same document: their configurations are equal but for addresses and files. With options
 // it is empty, since they cannot be compared.
