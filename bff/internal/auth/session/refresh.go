@@ -65,7 +65,7 @@ func (s *Sessions) endsWithToken() bool { return s.cfg.Identity == config.Identi
 // refreshOnce refreshes a session, unless that is happening already.
 func (s *Sessions) refreshOnce(a *active) <-chan singleflight.Result {
 	shared := s.refreshing.DoChan(a.key, func() (any, error) {
-		ctx, cancel := context.WithTimeout(s.background, backgroundTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), backgroundTimeout)
 		defer cancel()
 
 		return s.refreshed(ctx, a)

@@ -66,10 +66,9 @@ type Sessions struct {
 	// pausedUntil is when the provider is asked to refresh again, in nanoseconds since 1970.
 	pausedUntil atomic.Int64
 
-	// background is the context of work that no request waits for, until Close.
-	background context.Context //nolint:containedctx // It is that of the Sessions themselves.
-	stop       context.CancelFunc
-	running    sync.WaitGroup
+	// running is work that no request waits for. None begins once closed is true.
+	running sync.WaitGroup
+	closed  atomic.Bool
 }
 
 // New returns the sessions as the settings say, which must be valid. The caller closes them.
@@ -82,14 +81,13 @@ func New(cfg config.Sessions, deps Deps) (*Sessions, error) {
 		}
 	}
 
-	s.background, s.stop = context.WithCancel(context.Background())
-
 	return s, nil
 }
 
-// Close ends what runs in the background, and waits for it.
+// Close waits for what runs in the background, at most for backgroundTimeout. It cancels nothing: the provider may have replaced a
+// refresh token already, and would end the session if it got the old one again.
 func (s *Sessions) Close() error {
-	s.stop()
+	s.closed.Store(true)
 	s.running.Wait()
 
 	return nil
@@ -97,12 +95,12 @@ func (s *Sessions) Close() error {
 
 // later does something that no request waits for, unless the sessions are closed.
 func (s *Sessions) later(do func(ctx context.Context)) {
-	if s.background.Err() != nil {
+	if s.closed.Load() {
 		return
 	}
 
 	s.running.Go(func() {
-		ctx, cancel := context.WithTimeout(s.background, backgroundTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), backgroundTimeout)
 		defer cancel()
 
 		do(ctx)
