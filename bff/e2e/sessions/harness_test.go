@@ -41,6 +41,7 @@ type site struct {
 	*gatewaytest.Site
 
 	issuer *servers.Issuer
+	config config.Config
 }
 
 // place is where a gateway will listen. Its URL is known before there is a gateway, as issuers need it.
@@ -98,7 +99,10 @@ func startIssuer(t *testing.T, publicURL string, change func(*servers.IssuerConf
 func startGateway(t *testing.T, at place, issuer *servers.Issuer, publicURL string, change func(*config.Config)) *site {
 	t.Helper()
 
+	out := &site{issuer: issuer}
+
 	s := gatewaytest.Start(t, func(c *config.Config) {
+		c.Overload.TargetDelay = time.Hour // Nothing is refused because the machine is busy, also after a reload.
 		c.Limits.Client = config.Rate{Requests: 1_000_000, Burst: 1_000_000}
 		c.Auth.Issuers = append(c.Auth.Issuers, config.Issuer{Issuer: issuer.URL, Audiences: []string{audience}})
 		c.Auth.Sessions = config.Sessions{
@@ -109,8 +113,10 @@ func startGateway(t *testing.T, at place, issuer *servers.Issuer, publicURL stri
 		if change != nil {
 			change(c)
 		}
+
+		out.config = *c
 	})
-	s.URL = at.url
+	out.Site, s.URL = s, at.url
 
 	at.server.Config.Handler = s.Gateway
 	at.server.Start()
@@ -124,7 +130,19 @@ func startGateway(t *testing.T, at place, issuer *servers.Issuer, publicURL stri
 		}
 	})
 
-	return &site{Site: s, issuer: issuer}
+	return out
+}
+
+// reload reloads the gateway with a change.
+func (s *site) reload(t *testing.T, change func(*config.Config)) {
+	t.Helper()
+
+	changed := s.config
+	change(&changed)
+
+	if err := s.Gateway.Reload(t.Context(), changed); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // login returns a browser in which a user has logged in.

@@ -78,6 +78,21 @@ func TestLogoutAtTheGatewayOnly(t *testing.T) {
 	}
 }
 
+// A session ends at the gateway even if the issuer cannot be told.
+func TestLogoutWhileTheIssuerIsDown(t *testing.T) {
+	t.Parallel()
+
+	s := start(t, nil, nil)
+	b := s.login(t, "alice")
+	s.issuer.Down(t)
+
+	if res := s.send(t, b, http.MethodPost, "/auth/logout", ""); res.Status != http.StatusOK {
+		t.Errorf("%d %s", res.Status, res.Body)
+	}
+
+	s.mustEnd(t, b)
+}
+
 // A logout at another client of the issuer ends the sessions of that browser, and no other (back-channel logout).
 func TestBackchannelLogout(t *testing.T) {
 	t.Parallel()

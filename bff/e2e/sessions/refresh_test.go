@@ -2,6 +2,7 @@ package sessions_test
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,10 +19,15 @@ const tokenLife = time.Second
 // expire waits until the access token of a session has expired, which the first request then finds out.
 func expire(t *testing.T) {
 	t.Helper()
+	wait(t, tokenLife+100*time.Millisecond) // Its life is a whole number of seconds.
+}
+
+func wait(t *testing.T, d time.Duration) {
+	t.Helper()
 
 	select {
 	case <-t.Context().Done():
-	case <-time.After(tokenLife + 100*time.Millisecond): // It has a whole number of seconds.
+	case <-time.After(d):
 	}
 }
 
@@ -35,7 +41,7 @@ func afterExpiry(c *config.Config) { c.Auth.Sessions.RefreshAhead = time.Millise
 func TestRefreshAheadOfExpiry(t *testing.T) {
 	t.Parallel()
 
-	s := start(t, lifetime(10*time.Second), soon)
+	s := start(t, lifetime(6*time.Second), soon)
 	b := s.login(t, "alice")
 	s.issuer.Hold(t)
 
@@ -97,13 +103,39 @@ func TestIssuerIsDown(t *testing.T) {
 		t.Error("the cookie is gone")
 	}
 
+	// Requests for authorization are pushed, so the gateway finds out first.
 	failed := openidtest.New(t).Open(t, s.URL+"/auth/login", "bob", nil).Last()
-	if failed.URL().Path != "/auth/login" && failed.Status != http.StatusServiceUnavailable {
-		t.Errorf("login: %d %s", failed.Status, failed.Body)
+	if failed.URL().Path != "/auth/login" || failed.Status != http.StatusServiceUnavailable {
+		t.Errorf("login: %s: %d %s", failed.URL(), failed.Status, failed.Body)
 	}
 
 	s.issuer.Up(t)
 	gatewaytest.Eventually(t, "service", func() bool { return s.get(t, b, getAlice).Status == http.StatusOK })
+}
+
+// A gateway starts without its issuer, and logs in when it is there.
+func TestIssuerIsDownAtFirst(t *testing.T) {
+	t.Parallel()
+
+	at := newPlace(t)
+	issuer := startIssuer(t, at.url, nil)
+	issuer.Down(t)
+
+	s := startGateway(t, at, issuer, at.url, nil)
+
+	failed := openidtest.New(t).Open(t, s.URL+"/auth/login", "alice", nil).Last()
+	if failed.Status != http.StatusServiceUnavailable || !strings.HasPrefix(failed.Header.Get("Content-Type"), "text/html") {
+		t.Errorf("%d %s", failed.Status, failed.Body)
+	}
+
+	issuer.Up(t)
+	// The keys of the issuer are looked for again after a while.
+	gatewaytest.Eventually(t, "login", func() bool {
+		b := openidtest.New(t)
+		b.Open(t, s.URL+"/auth/login?return_to=/auth/session", "alice", nil)
+
+		return s.get(t, b, getAlice).Status == http.StatusOK
+	})
 }
 
 // A session ends when the issuer refuses to refresh it.

@@ -119,7 +119,7 @@ func (i *Issuer) Up(tb testing.TB) {
 	i.do(tb, "up")
 }
 
-// Hold has requests for tokens wait until Release.
+// Hold has responses with tokens wait until Release. The tokens are issued before.
 func (i *Issuer) Hold(tb testing.TB) {
 	tb.Helper()
 	i.do(tb, "hold")

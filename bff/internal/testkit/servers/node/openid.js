@@ -63,8 +63,8 @@ async function open(config) {
   const provider = new Provider(issuer.url, configuration(config))
   provider.use(async (ctx, next) => {
     count(`${ctx.method} ${ctx.path}`)
-    if (ctx.path === '/token') await issuer.held
     await next()
+    if (ctx.path === '/token') await issuer.held
     count([ctx.oidc?.route, ctx.oidc?.params?.grant_type, ctx.status].filter(Boolean).join(' '))
   })
   for (const event of ['server_error', 'backchannel.error']) provider.on(event, (_, error) => console.error(event, error))
