@@ -19,15 +19,10 @@ const tokenLife = time.Second
 // expire waits until the access token of a session has expired, which the first request then finds out.
 func expire(t *testing.T) {
 	t.Helper()
-	wait(t, tokenLife+100*time.Millisecond) // Its life is a whole number of seconds.
-}
-
-func wait(t *testing.T, d time.Duration) {
-	t.Helper()
 
 	select {
 	case <-t.Context().Done():
-	case <-time.After(d):
+	case <-time.After(tokenLife + 100*time.Millisecond): // Its life is a whole number of seconds.
 	}
 }
 
