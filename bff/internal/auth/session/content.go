@@ -66,7 +66,7 @@ func (a *active) open(v *vault.Vault) error {
 	return nil
 }
 
-// refreshAt is when a new access token is asked for, so long before the end of the old one. Of one that is short-lived, half of its life
+// refreshAt is when a new access token is asked for, so long before the end of the old one. Half of the life of a short-lived one
 // passes first: it would be replaced at every request otherwise.
 func (c content) refreshAt(ahead time.Duration) time.Time {
 	return c.AccessUntil.Add(-min(ahead, c.AccessUntil.Sub(c.AccessFrom)/2))
