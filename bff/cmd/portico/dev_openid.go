@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/auth/session"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 	"github.com/portico-gateway/portico/bff/internal/tool/devprovider"
@@ -26,9 +27,6 @@ const (
 	// defaultOpenIDLife is for access tokens, which clients refresh.
 	defaultOpenIDLife = 5 * time.Minute
 )
-
-// backChannelPath is where the gateway gets logout tokens.
-const backChannelPath = "/auth/backchannel-logout"
 
 // openID is where the OpenID provider of `portico dev` listens. Without listeners it is off.
 type openID struct {
@@ -127,7 +125,7 @@ func (o openID) close() {
 	}
 }
 
-// configure lets the gateway accept tokens of the provider, which are signed with the key of the token issuer.
+// configure lets users log in at the provider, and the gateway accept its tokens, which are signed with the key of the token issuer.
 func (o openID) configure(cfg *config.Config, issuer *devissuer.DevIssuer) {
 	if o.issuer == "" {
 		return
@@ -136,6 +134,7 @@ func (o openID) configure(cfg *config.Config, issuer *devissuer.DevIssuer) {
 	cfg.Auth.Issuers = append(cfg.Auth.Issuers, config.Issuer{
 		Issuer: o.issuer, Audiences: []string{devissuer.Audience}, Algorithms: []string{"EdDSA"}, JWKSFile: issuer.JWKSFile(),
 	})
+	cfg.Auth.Sessions = sessionsFor(*cfg, o.issuer)
 }
 
 // serve runs the provider until stop is called, which waits for requests for a moment.
@@ -145,7 +144,7 @@ func (o openID) serve(issuer *devissuer.DevIssuer, tokenLifetime time.Duration, 
 	}
 
 	provider, err := devprovider.New(o.issuer, issuer, devprovider.Options{
-		TokenLifetime: tokenLifetime, BackChannelPath: backChannelPath, Logger: log.Logger,
+		TokenLifetime: tokenLifetime, BackChannelPath: session.BackchannelPath, Logger: log.Logger,
 	})
 	if err != nil {
 		return nil, err

@@ -96,7 +96,9 @@ func TestOpenIDProviderOfDev(t *testing.T) {
 	page.Do(chromedp.Navigate(asking), chromedp.WaitVisible(chromedp.CSS(`#back`)))
 	<-party.codes
 
-	page.Do(chromedp.Navigate(issuer + "/end_session"))
+	page.Do(chromedp.Navigate(issuer+"/end_session"), chromedp.WaitVisible(chromedp.CSS(`button`)))
+	readable(t, page, "log-out")
+	page.Do(chromedp.Click(chromedp.CSS(`button`)), chromedp.WaitNotPresent(chromedp.CSS(`button`)))
 
 	if parts := strings.Split(<-party.logouts, "."); len(parts) != 3 {
 		t.Errorf("logout token: %v", parts)

@@ -72,7 +72,7 @@ func (p *party) identify(tb testing.TB, token string) reqinfo.Principal {
 	rec := &reqinfo.Record{}
 	r := httptest.NewRequestWithContext(reqinfo.NewContext(tb.Context(), rec), http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
-	gate.Identify(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
+	gate.Identify(nil)(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
 
 	return rec.Principal
 }

@@ -25,7 +25,7 @@ func (client) ResponseTypes() []oidc.ResponseType {
 	return []oidc.ResponseType{oidc.ResponseTypeCode}
 }
 
-func (client) IsScopeAllowed(scope string) bool { return slices.Contains(allScopes(), scope) }
+func (client) IsScopeAllowed(scope string) bool { return slices.Contains(Scopes(), scope) }
 
 // authenticate reads a request to the token or the revocation endpoint, in which the client gives its secret in the Authorization
 // header or in the form (RFC 6749, section 2.3.1).

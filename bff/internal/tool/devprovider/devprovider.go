@@ -59,7 +59,9 @@ type Provider struct {
 	decoder *schema.Decoder
 	encoder *schema.Encoder
 	sender  http.Client
-	mux     *http.ServeMux
+	// protection finds requests that pages of other origins send.
+	protection *http.CrossOriginProtection
+	mux        *http.ServeMux
 }
 
 // New returns the provider of an issuer, which is a URL such as http://localhost:8084/portico-dev. Its path must be DevPath.
@@ -90,6 +92,7 @@ func New(issuer string, key *devissuer.DevIssuer, options Options) (*Provider, e
 	p := &Provider{
 		issuer: issuer, host: at.Host, options: options, keys: signing, state: newState(),
 		decoder: schema.NewDecoder(), encoder: oidc.NewEncoder(), sender: newSender(),
+		protection: http.NewCrossOriginProtection(),
 	}
 	p.decoder.IgnoreUnknownKeys(true)
 	p.mux = p.routes()
@@ -107,7 +110,7 @@ func (p *Provider) routes() *http.ServeMux {
 	mux.HandleFunc("GET "+DevPath+authorizePath, p.authorize)
 	mux.HandleFunc("POST "+DevPath+authorizePath, p.authorize)
 	mux.HandleFunc("GET "+DevPath+loginPath, p.showLogin)
-	mux.Handle("POST "+DevPath+loginPath, http.NewCrossOriginProtection().Handler(http.HandlerFunc(p.logIn)))
+	mux.Handle("POST "+DevPath+loginPath, p.protection.Handler(http.HandlerFunc(p.logIn)))
 	mux.HandleFunc("POST "+DevPath+tokenPath, p.token)
 	mux.HandleFunc("POST "+DevPath+revokePath, p.revoke)
 	mux.HandleFunc("GET "+DevPath+userinfoPath, p.userinfo)

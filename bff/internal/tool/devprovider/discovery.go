@@ -40,7 +40,7 @@ func (p *Provider) discover(w http.ResponseWriter, _ *http.Request) {
 			EndSessionEndpoint:    p.issuer + endSessionPath,
 			JwksURI:               p.issuer + keysPath,
 
-			ScopesSupported:                        allScopes(),
+			ScopesSupported:                        Scopes(),
 			ResponseTypesSupported:                 []string{string(oidc.ResponseTypeCode)},
 			ResponseModesSupported:                 []string{string(oidc.ResponseModeQuery)},
 			GrantTypesSupported:                    []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken},

@@ -130,6 +130,18 @@ func (b *browser) open(target string) page {
 	return b.do(r)
 }
 
+// end opens a URL of a logout, and agrees if it is asked.
+func (b *browser) end(target string) page {
+	b.tb.Helper()
+
+	got := b.open(target)
+	if strings.Contains(got.body, `<form method="post">`) {
+		got = b.press(got, "")
+	}
+
+	return got
+}
+
 // press sends the form of a page with the button of a user.
 func (b *browser) press(at page, user string) page {
 	b.tb.Helper()

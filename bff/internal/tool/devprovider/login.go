@@ -12,6 +12,9 @@ import (
 //go:embed page/login.html
 var loginHTML string
 
+//go:embed page/logout.html
+var logoutHTML string
+
 //go:embed page/message.html
 var messageHTML string
 

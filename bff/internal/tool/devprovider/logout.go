@@ -24,8 +24,9 @@ const (
 
 var errDelivery = errors.New("the client refused it")
 
-// endSession is the endpoint of OpenID Connect RP-Initiated Logout 1.0. It asks nobody for consent. It ends the session of the
-// browser and the one that the ID token names, and sends the browser back to a client that is known.
+// endSession is the endpoint of OpenID Connect RP-Initiated Logout 1.0. It ends the session of the browser and the one that the ID
+// token names, and sends the browser back to a client that is known. Without an ID token any site may have sent the browser, so that
+// the user is asked (section 2).
 func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
 	request, err := op.ParseEndSessionRequest(r, p.decoder)
 	if err != nil {
@@ -44,6 +45,12 @@ func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
 	back, err := destination(request, hinted)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+
+		return
+	}
+
+	if !hinted && p.session(r) != nil && (r.Method != http.MethodPost || p.protection.Check(r) != nil) {
+		writePage(w, http.StatusOK, logoutHTML)
 
 		return
 	}

@@ -75,7 +75,7 @@ func TestLogoutsWithLess(t *testing.T) {
 			b := newBrowser(t)
 			p.logIn(b, "alice")
 
-			got := b.open(p.end(t, row.parameters...))
+			got := b.end(p.end(t, row.parameters...))
 			if got.status != row.status || row.at != "" && got.at.String() != row.at {
 				t.Errorf("%+v", got)
 			}
@@ -84,6 +84,35 @@ func TestLogoutsWithLess(t *testing.T) {
 				t.Errorf("the session has ended: %t", ended)
 			}
 		})
+	}
+}
+
+// A page of another site could send the browser there, or have it send a form.
+func TestLogoutIsAskedFor(t *testing.T) {
+	t.Parallel()
+
+	p, b := start(t, devprovider.Options{}), newBrowser(t)
+	p.logIn(b, "alice")
+
+	asked := b.open(p.end(t))
+	if !strings.Contains(asked.body, "Log out") {
+		t.Fatalf("%+v", asked)
+	}
+
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, asked.at.String(), http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	b.do(r)
+
+	if got := b.open(p.authURL()); got.isLogin() {
+		t.Errorf("the session has ended: %+v", got)
+	}
+
+	if got := b.press(asked, ""); !strings.Contains(got.body, "You are logged out.") || !b.open(p.authURL()).isLogin() {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -156,7 +185,7 @@ func TestBackChannelLogout(t *testing.T) {
 	p.config.RedirectURL = startClient(t, http.StatusOK).url + devprovider.CallbackPath
 	b.open(p.authURL())
 
-	b.open(p.end(t))
+	b.end(p.end(t))
 
 	for _, c := range []*client{first, second} {
 		raw := <-c.tokens
@@ -172,7 +201,7 @@ func TestBackChannelLogout(t *testing.T) {
 	}
 
 	// A session ends once.
-	b.open(p.end(t))
+	b.end(p.end(t))
 
 	if len(first.tokens)+len(second.tokens) != 0 {
 		t.Error("logout tokens were sent twice")
@@ -200,7 +229,7 @@ func TestLogoutTokenThatIsRefusedIsLogged(t *testing.T) {
 	b, c := newBrowser(t), startClient(t, http.StatusBadRequest)
 	p.logInAt(b, c, "alice")
 
-	if got := b.open(p.end(t)); got.status != http.StatusOK {
+	if got := b.end(p.end(t)); got.status != http.StatusOK {
 		t.Errorf("%+v", got)
 	}
 

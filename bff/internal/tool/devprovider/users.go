@@ -37,8 +37,8 @@ func standardScopes() []string {
 	return []string{oidc.ScopeOpenID, oidc.ScopeProfile, oidc.ScopeEmail, oidc.ScopeOfflineAccess}
 }
 
-// allScopes are those that a client may ask for. A user without one of them gets a token without it.
-func allScopes() []string {
+// Scopes are those that a client may ask for. A user without one of them gets a token without it.
+func Scopes() []string {
 	all := standardScopes()
 	for _, u := range users() {
 		all = append(all, u.scopes...)
