@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
 )
 
 // Sessions let browsers log in at an OpenID provider, and call with a cookie instead of a token (docs/sessions.md).
@@ -252,4 +251,3 @@ func listensOnLoopback(address string) bool {
 
 	return err == nil && IsLoopback(host)
 }
-

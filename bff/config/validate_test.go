@@ -58,6 +58,12 @@ func TestDefaults(t *testing.T) {
 				},
 			}, APIKeys: config.APIKeys{Header: "X-Api-Key", ReloadInterval: 10 * time.Second}, KeysGrace: 30 * time.Second, CacheTokens: 10_000,
 			Internal: config.InternalToken{Lifetime: time.Minute},
+			Sessions: config.Sessions{
+				ClientAuth: "basic", Scopes: []string{"openid"}, Identity: "access_token",
+				Claims: config.Claims{Subject: "sub", Roles: "roles", Tenant: "tenant"},
+				Cookie: "__Host-portico-session", SameSite: "strict", Header: "X-Csrf",
+				IdleTimeout: time.Hour, MaxLifetime: 12 * time.Hour, RefreshAhead: time.Minute, MaxSessions: 100_000,
+			},
 		},
 		Log: config.Log{Level: "info", Format: "json", Sample: 1},
 		Tracing: config.Tracing{
