@@ -92,6 +92,12 @@ func TestOpenIDProviderOfDev(t *testing.T) {
 	// What admin may and alice may not.
 	want(t, "as admin", call(t, http.MethodGet, p.url+"/v1/users", token.AccessToken, ""), http.StatusOK)
 
+	// The gateway's own login is with this provider.
+	login := openUnfollowed(t, p.url+"/auth/login")
+	if to := login.Get("Location"); !strings.HasPrefix(to, issuer+"/authorize?") || !strings.Contains(to, "client_id=portico-web") {
+		t.Errorf("the gateway's login leads to %q", to)
+	}
+
 	// The provider remembers the user until the logout, of which it tells the client.
 	page.Do(chromedp.Navigate(asking), chromedp.WaitVisible(chromedp.CSS(`#back`)))
 	<-party.codes
@@ -106,6 +112,27 @@ func TestOpenIDProviderOfDev(t *testing.T) {
 
 	readable(t, page, "logged-out")
 	page.Do(chromedp.Navigate(asking), chromedp.WaitVisible(chromedp.CSS(`button[value="alice"]`)))
+}
+
+// openUnfollowed returns the headers of a response that may be a redirect.
+func openUnfollowed(t *testing.T, target string) http.Header {
+	t.Helper()
+
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if err := res.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	return res.Header
 }
 
 func TestAddressOfTheOpenIDProvider(t *testing.T) {

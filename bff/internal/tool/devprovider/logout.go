@@ -25,8 +25,8 @@ const (
 var errDelivery = errors.New("the client refused it")
 
 // endSession is the endpoint of OpenID Connect RP-Initiated Logout 1.0. It ends the session of the browser and the one that the ID
-// token names, and sends the browser back to a client that is known. Without an ID token any site may have sent the browser, so that
-// the user is asked (section 2).
+// token names, and sends the browser back to a client that is known. Without an ID token any site may have sent the browser, so the
+// user is asked (section 2).
 func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
 	request, err := op.ParseEndSessionRequest(r, p.decoder)
 	if err != nil {
