@@ -29,6 +29,8 @@ func (f *Findings) files(ctx context.Context, cfg config.Config) {
 		f.fault(auth.CheckConfig(cfg.Auth))
 	}
 
+	f.sessions(cfg.Auth)
+
 	if internal := cfg.Auth.Internal; internal.Issuer != "" {
 		if _, err := identity.Open(internal); err != nil {
 			f.faultf("auth.internal_token.key_file", "%w", err)

@@ -22,7 +22,7 @@ import (
 const maxOnline = 32
 
 // CheckOnline asks what a configuration names: whether the upstreams can be reached, with their names, certificates and health,
-// whether the issuers have keys, and whether Redis can be written to. It makes connections, all at the same time, and closes them;
+// whether the issuers have keys, whether the OpenID provider for browsers is one, and whether Redis can be written to. It makes connections, all at the same time, and closes them;
 // the context bounds it and should have a deadline. Settings that CheckConfig finds fault with are left out.
 func CheckOnline(ctx context.Context, cfg config.Config) Findings {
 	cfg = cfg.WithDefaults()
@@ -41,6 +41,10 @@ func CheckOnline(ctx context.Context, cfg config.Config) Findings {
 		if issuer.JWKSFile == "" && !cfg.Auth.Disabled && !invalid.within(path) {
 			o.run(func() { o.issuer(ctx, path, issuer) })
 		}
+	}
+
+	if s := cfg.Auth.Sessions; s.On() && !cfg.Auth.Disabled && !invalid.within("auth.sessions") {
+		o.run(func() { o.sessions(ctx, s) })
 	}
 
 	if cfg.Redis.On() && !invalid.within("redis") {

@@ -48,6 +48,8 @@ type options struct {
 	startAttrs      []slog.Attr
 	reloaded        func(config.Config)
 	systemd         bool
+	// developmentIssuers are accepted.
+	developmentIssuers bool
 
 	// faults are what is wrong with the options themselves.
 	faults optionFaults

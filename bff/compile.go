@@ -51,6 +51,10 @@ func compile(cfg config.Config, opts []Option) (*Compiled, error) {
 
 	faults.add(err)
 
+	if !o.developmentIssuers {
+		faults.add(cfg.CheckDevelopmentIssuers())
+	}
+
 	headers, err := headerpolicy.New(cfg.Headers)
 	faults.add(err)
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/portico-gateway/portico/bff/internal/auth/session"
 	"github.com/portico-gateway/portico/bff/internal/edge/listen"
 	"github.com/portico-gateway/portico/bff/internal/resource"
 )
@@ -24,6 +25,8 @@ type generation struct {
 	proxied listen.Proxied
 	// awaitingKeys lists the issuers whose keys were never had. Nil: there are none.
 	awaitingKeys func() []string
+	// sessions are those of browsers. Nil: there are none.
+	sessions *session.Sessions
 	// credential returns that of operators; "": there is none.
 	credential func() string
 	shared     *resource.Lease

@@ -146,7 +146,7 @@ func (g *Gateway) open(ctx context.Context, c *Compiled) (_ *generation, err err
 		return nil, err
 	}
 
-	gen.listener, gen.awaitingKeys = certificates.listener, callers.awaitingKeys
+	gen.listener, gen.awaitingKeys, gen.sessions = certificates.listener, callers.awaitingKeys, callers.sessions
 	gen.proxied = c.proxied(with)
 
 	return gen, nil
@@ -287,7 +287,7 @@ func (g *Gateway) openAdmin() (http.Handler, error) {
 		Upstreams: func() any { return g.current().backends.pool.Statuses() },
 		Mounts: map[string]http.Handler{
 			identity.Path: http.HandlerFunc(g.serveKeys), reloadPath: g.guardedReload(),
-			configurationPath: http.HandlerFunc(g.serveConfiguration),
+			configurationPath: http.HandlerFunc(g.serveConfiguration), revokePath: g.guardedRevoke(),
 		},
 	}
 	if level := observe.LevelOf(g.with.logger); level != nil {

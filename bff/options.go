@@ -177,6 +177,14 @@ func WithPage(path string, handler http.Handler, methods ...string) Option {
 	}
 }
 
+// WithDevelopmentIssuers accepts the OpenID provider of `portico dev` in auth.issuers and auth.sessions, where anyone can log in as
+// anyone. It is for development and tests alone.
+//
+// Without it, Compile refuses such an issuer.
+func WithDevelopmentIssuers() Option {
+	return func(o *options) { o.developmentIssuers = true }
+}
+
 // WithListening calls a function with the addresses on which Run listens, once it does: to learn a port that the system has chosen
 // (server.address ":0"), or to notify a supervisor. admin is nil if that listener is off. The function must return soon.
 //

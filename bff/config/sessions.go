@@ -50,8 +50,9 @@ type Sessions struct {
 	ReturnOrigins []string `env:"RETURN_ORIGINS" yaml:"return_origins"`
 	// LoggedOutURL is where the provider sends the browser after a logout. The provider must know it. Default: <public_url>/.
 	LoggedOutURL string `env:"LOGGED_OUT_URL" yaml:"logged_out_url"`
-	// Keys encrypt what is stored: 32 random bytes each, in base64. The first encrypts, all decrypt, so that a new one can be put
-	// before the others. They are needed with Redis. Default: one is made at start-up.
+	// Keys encrypt what is stored: 32 random bytes each, in base64. The first encrypts, all decrypt. With several gateways, a new one
+	// is put last until all have it, and then first. The sessions of a key that is removed have ended. They are needed with Redis.
+	// Default: one is made at start-up.
 	Keys []string `env:"KEYS" secret:"true" yaml:"keys"`
 	// KeysFile is a file with the keys instead, one a line. It is read again when it changes.
 	KeysFile string `env:"KEYS_FILE" yaml:"keys_file"`
@@ -61,7 +62,7 @@ type Sessions struct {
 	// follows a link of another site to the gateway. Default strict.
 	SameSite string `default:"strict" enum:"strict,lax" env:"SAME_SITE" yaml:"same_site"`
 	// Header is the header without which a request with the cookie cannot change anything, whatever its value is: pages of other
-	// origins cannot send it. Default X-Csrf.
+	// origins cannot send it. It must not be one that browsers or proxies send by themselves. Default X-Csrf.
 	Header string `default:"X-Csrf" env:"HEADER" yaml:"header"`
 	// IdleTimeout ends a session without requests. Default 1h.
 	IdleTimeout time.Duration `default:"1h" env:"IDLE_TIMEOUT" yaml:"idle_timeout"`
@@ -89,6 +90,9 @@ const (
 
 // sessionKeyBytes is the length of a key.
 const sessionKeyBytes = 32
+
+// LoginCookie is the name of the cookie that binds a login to its browser.
+const LoginCookie = hostPrefix + "portico-login"
 
 // hostPrefix begins the names of cookies that browsers accept from the very host alone, over a secure connection (RFC 6265bis,
 // section 4.1.3.2).
@@ -137,7 +141,8 @@ func (v *validation) sessions(c Config) {
 	}
 
 	v.check(!c.Auth.Disabled, "auth.sessions", "has no effect, since auth.disabled is on")
-	v.check(isSecureURL(s.Issuer), path+"issuer", fmt.Sprintf("is not an https URL, or http on loopback: %.200q", s.Issuer))
+	v.check(isSecureURL(s.Issuer) && !strings.Contains(s.Issuer, "?"), path+"issuer",
+		fmt.Sprintf("is not an https URL without a query, or http on loopback: %.200q", s.Issuer))
 	v.check(s.ClientID != "", path+"client_id", "is needed")
 	v.check(s.ClientSecret == "" || s.ClientSecretFile == "", path+"client_secret_file", "is set, and client_secret as well")
 	v.oneOf(path+"client_auth", s.ClientAuth, ClientAuthBasic, ClientAuthPost)
@@ -216,13 +221,30 @@ func (v *validation) sessionKeys(path string, c Config) {
 func (v *validation) sessionCookie(path string, s Sessions, keyHeader string) {
 	v.check(strings.HasPrefix(s.Cookie, hostPrefix) && len(s.Cookie) > len(hostPrefix) && isToken(s.Cookie), path+"cookie",
 		fmt.Sprintf("%.200q does not begin with %s, or is no name of a cookie", s.Cookie, hostPrefix))
+	v.check(s.Cookie != LoginCookie, path+"cookie", LoginCookie+" is the cookie of logins")
 	v.oneOf(path+"same_site", s.SameSite, SameSiteStrict, SameSiteLax)
 	v.headerName(path+"header", s.Header)
+	v.check(!sentAnyway(s.Header) && !strings.EqualFold(s.Header, keyHeader), path+"header",
+		fmt.Sprintf("cannot be %.200q: requests have it that were not made by a page of the same origin", s.Header))
+}
 
-	// Fetch, "CORS-safelisted request-header": pages of other origins can send these.
-	for _, name := range []string{"Accept", "Accept-Language", "Content-Language", "Content-Type", "Range", "Cookie", "Authorization", keyHeader} {
-		v.check(!strings.EqualFold(s.Header, name), path+"header", "cannot be "+name)
+// sentAnyway reports whether browsers or proxies add a header to requests by themselves, or pages of other origins can (Fetch,
+// "CORS-safelisted request-header" and "forbidden request-header").
+func sentAnyway(header string) bool {
+	name := strings.ToLower(header)
+
+	for _, prefix := range []string{"accept", "access-control-", "content-", "if-", "proxy-", "sec-", "x-forwarded-"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
 	}
+
+	return slices.Contains([]string{
+		"authorization", "cache-control", "connection", "cookie", "date", "device-memory", "dnt", "downlink", "dpr", "ect", "expect",
+		"forwarded", "host", "keep-alive", "origin", "pragma", "priority", "range", "referer", "rtt", "save-data", "te", "traceparent",
+		"tracestate", "trailer", "transfer-encoding", "upgrade", "upgrade-insecure-requests", "user-agent", "via", "viewport-width",
+		"width", "x-real-ip", "x-request-id",
+	}, name)
 }
 
 // isScope reports whether a text is a scope (RFC 6749, section 3.3).

@@ -42,13 +42,14 @@ const (
 	ResultForbidden Result = "forbidden"
 )
 
-// The actions of /log/level and /reload, and of the console.
+// The actions of /log/level, /reload and /sessions/revoke, and of the console.
 const (
 	ActionBreaker  = "breaker"
 	ActionDrain    = "drain"
 	ActionLogLevel = "log-level"
 	ActionPurge    = "purge"
 	ActionReload   = "reload"
+	ActionSessions = "sessions"
 )
 
 // NoCredential says why every action is refused.

@@ -59,10 +59,7 @@ func openWith(t *testing.T, p Provider, ahead time.Duration) (*Sessions, string)
 		t.Fatal(err)
 	}
 
-	var c content
-	c.take(provider.Tokens{Access: "old", AccessUntil: time.Now().Add(time.Minute), Refresh: "old"}, reqinfo.Principal{}, time.Time{})
-
-	id, err := s.create(t.Context(), c, "")
+	id, err := s.start(t.Context(), provider.Tokens{Access: "old", AccessUntil: time.Now().Add(time.Minute), Refresh: "old"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,9 +134,21 @@ func isSecret(text string) bool {
 // keyOf is the key under which the session with an id is stored.
 func keyOf(id string) string { return hash("session", id) }
 
-// subjectLabel and sessionLabel are the labels of the sessions of a subject, and of a session of the provider.
-func subjectLabel(issuer, subject string) string { return hash("subject", issuer, subject) }
-func sessionLabel(issuer, sid string) string     { return hash("sid", issuer, sid) }
+// subjectLabel, principalLabel and sessionLabel are the labels of the sessions of whom the provider calls so, of whom the gateway
+// calls so, and of a session of the provider.
+func subjectLabel(issuer, subject string) string   { return hash("subject", issuer, subject) }
+func principalLabel(issuer, subject string) string { return hash("principal", issuer, subject) }
+func sessionLabel(issuer, sid string) string       { return hash("sid", issuer, sid) }
+
+// labels are those of a session, by what the provider calls its own; empty: it does not say.
+func (c content) labels(sid string) []string {
+	list := []string{subjectLabel(c.Issuer, c.Subject), principalLabel(c.Issuer, c.Principal.Subject)}
+	if sid != "" {
+		list = append(list, sessionLabel(c.Issuer, sid))
+	}
+
+	return list
+}
 
 func hash(parts ...string) string {
 	text, _ := json.Marshal(parts) // Texts always encode.

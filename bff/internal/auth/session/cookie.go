@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,19 +83,28 @@ func (s *Sessions) checkOrigin(r *http.Request) error {
 	return nil
 }
 
-// setCookie sets a cookie that scripts cannot read, and that is sent to this host alone, over a secure connection (RFC 6265bis,
-// section 4.1.3.2). It lasts as long as the browser runs if maxAge is zero.
+// setCookie sets a cookie that is sent to this host alone, over a secure connection (RFC 6265bis, section 4.1.3.2). It lasts as long
+// as the browser runs if maxAge is zero.
 func setCookie(w http.ResponseWriter, name, value string, sameSite http.SameSite, maxAge time.Duration) {
-	http.SetCookie(w, &http.Cookie{
-		Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: sameSite, MaxAge: int(maxAge.Seconds()),
-	})
+	replaceCookie(w, &http.Cookie{Name: name, Value: value, SameSite: sameSite, MaxAge: int(maxAge.Seconds())})
 }
 
-// dropCookie makes the browser forget a cookie.
-func (s *Sessions) dropCookie(w http.ResponseWriter, name string) {
-	http.SetCookie(w, &http.Cookie{
-		Name: name, Path: "/", Secure: true, HttpOnly: true, SameSite: s.sameSite(), MaxAge: -1,
+// dropCookie makes the browser forget the session.
+func (s *Sessions) dropCookie(w http.ResponseWriter) {
+	replaceCookie(w, &http.Cookie{Name: s.cfg.Cookie, SameSite: s.sameSite(), MaxAge: -1})
+}
+
+// replaceCookie sets a cookie that scripts cannot read, in place of what was said of it before: a response must not set one twice
+// (RFC 6265bis, section 4.1.1).
+func replaceCookie(w http.ResponseWriter, cookie *http.Cookie) {
+	cookie.Path, cookie.Secure, cookie.HttpOnly = "/", true, true
+
+	header := w.Header()
+	header["Set-Cookie"] = slices.DeleteFunc(header["Set-Cookie"], func(set string) bool {
+		return strings.HasPrefix(set, cookie.Name+"=")
 	})
+
+	http.SetCookie(w, cookie)
 }
 
 func (s *Sessions) sameSite() http.SameSite {

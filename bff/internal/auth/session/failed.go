@@ -17,8 +17,8 @@ var failedHTML string
 // failedCSP lets the page show its own style, and nothing else.
 const failedCSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// failed tells a user, or a program, that a login has failed. Browsers get a page, from which the login can be begun again.
-func (s *Sessions) failed(w http.ResponseWriter, r *http.Request, p *problem.Problem, cause error) {
+// loginFailed tells a user, or a program, that a login has failed. Browsers get a page, from which the login can be begun again.
+func (s *Sessions) loginFailed(w http.ResponseWriter, r *http.Request, p *problem.Problem, cause error) {
 	if !wantsPage(r) {
 		problem.Write(w, r, p, cause)
 		return

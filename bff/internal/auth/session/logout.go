@@ -56,6 +56,14 @@ type loggedOut struct {
 
 // Logout handles POST of LogoutPath. It ends the session or, with everywhere=true, all of its subject.
 func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) {
+	// A session that nobody was identified by was not checked before: another credential wins over the cookie.
+	if err := s.checkOrigin(r); err != nil {
+		p, _ := errors.AsType[*problem.Problem](err)
+		problem.Write(w, r, p, err)
+
+		return
+	}
+
 	current, ok := s.current(w, r)
 	if !ok {
 		return
@@ -82,7 +90,7 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) {
 
 	s.revoke(current.content)
 	s.Observer.ObserveSession("logout", "browser")
-	s.dropCookie(w, s.cfg.Cookie)
+	s.dropCookie(w)
 	// What the browser has stored of the session's responses goes with it.
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	writeJSON(w, loggedOut{LogoutURL: s.logoutURL(r, current)})
@@ -165,7 +173,9 @@ func (s *Sessions) Backchannel(w http.ResponseWriter, r *http.Request) {
 
 // endAll ends the sessions that a logout token is about.
 func (s *Sessions) endAll(r *http.Request, logout provider.Logout) error {
-	first, err := s.Store.Claim(r.Context(), "logout:"+hash("jti", logout.ID), "", time.Until(logout.Until))
+	name, owner := "logout:"+hash("jti", logout.ID), newSecret()
+
+	first, err := s.Store.Claim(r.Context(), name, owner, time.Until(logout.Until))
 	if err != nil {
 		return errors.Join(errStore, err)
 	}
@@ -181,7 +191,7 @@ func (s *Sessions) endAll(r *http.Request, logout provider.Logout) error {
 	}
 
 	if _, err := s.Store.DeleteAll(r.Context(), label); err != nil {
-		return errors.Join(errStore, err, s.Store.Release(r.Context(), "logout:"+hash("jti", logout.ID), ""))
+		return errors.Join(errStore, err, s.Store.Release(r.Context(), name, owner))
 	}
 
 	return nil

@@ -17,9 +17,7 @@ type Memory struct {
 	sessions *simplelru.LRU[string, *kept]
 	// labels are the keys of the sessions that have a label.
 	labels map[string]map[string]struct{}
-	claims map[string]claim
-	// sweepAt is when claims that are over are removed next.
-	sweepAt time.Time
+	claims *simplelru.LRU[string, claim]
 }
 
 // kept is a session in memory.
@@ -34,19 +32,22 @@ type claim struct {
 	until time.Time
 }
 
-// sweepInterval is how often claims are looked through.
-const sweepInterval = time.Minute
+// maxClaims bounds what logins that fail leave behind, at about 200 bytes each. The oldest go first; what they guard, the provider
+// guards as well.
+const maxClaims = 100_000
 
 // NewMemory returns a Memory with room for so many sessions.
 func NewMemory(size int) (*Memory, error) {
-	m := &Memory{labels: map[string]map[string]struct{}{}, claims: map[string]claim{}}
+	m := &Memory{labels: map[string]map[string]struct{}{}}
 
-	sessions, err := simplelru.NewLRU(size, m.forget)
-	if err != nil {
+	var err error
+	if m.sessions, err = simplelru.NewLRU(size, m.forget); err != nil {
 		return nil, fmt.Errorf("sessions in memory: %w", err)
 	}
 
-	m.sessions = sessions
+	if m.claims, err = simplelru.NewLRU[string, claim](maxClaims, nil); err != nil {
+		return nil, fmt.Errorf("sessions in memory: %w", err)
+	}
 
 	return m, nil
 }
@@ -202,18 +203,22 @@ func (m *Memory) Claim(_ context.Context, name, owner string, lease time.Duratio
 	defer m.mu.Unlock()
 
 	now := time.Now()
-	if !now.Before(m.sweepAt) {
-		maps.DeleteFunc(m.claims, func(_ string, c claim) bool { return !now.Before(c.until) })
-		m.sweepAt = now.Add(sweepInterval)
+
+	if held, ok := m.claims.Peek(name); ok && now.Before(held.until) {
+		return held.owner == owner, nil
 	}
 
-	if held, ok := m.claims[name]; ok && now.Before(held.until) {
-		return false, nil
+	m.claims.Add(name, claim{owner: owner, until: now.Add(lease)})
+
+	// The oldest that are over go, also those that nobody asks for again.
+	for {
+		oldest, held, ok := m.claims.GetOldest()
+		if !ok || now.Before(held.until) {
+			return true, nil
+		}
+
+		m.claims.Remove(oldest)
 	}
-
-	m.claims[name] = claim{owner: owner, until: now.Add(lease)}
-
-	return true, nil
 }
 
 // Release implements Store.
@@ -221,8 +226,8 @@ func (m *Memory) Release(_ context.Context, name, owner string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	if m.claims[name].owner == owner {
-		delete(m.claims, name)
+	if held, ok := m.claims.Peek(name); ok && held.owner == owner {
+		m.claims.Remove(name)
 	}
 
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -18,13 +19,11 @@ const (
 	refreshLease = 30 * time.Second
 	// refreshPoll is how often a gateway looks whether another one has refreshed a session.
 	refreshPoll = 20 * time.Millisecond
-	// refreshPause is how long a provider that has failed is not asked again.
-	refreshPause = time.Second
 )
 
 var (
-	errOtherSubject = errors.New("the provider has issued tokens of another subject")
 	errPaused       = fmt.Errorf("%w: it has just failed", provider.ErrUnavailable)
+	errPanic        = errors.New("the refresh of a session panicked")
 	errNotRefreshed = errors.New("the access token has expired, and another gateway has not refreshed it in time")
 )
 
@@ -64,8 +63,16 @@ func (s *Sessions) endsWithToken() bool { return s.cfg.Identity == config.Identi
 
 // refreshOnce refreshes a session, unless that is happening already.
 func (s *Sessions) refreshOnce(a *active) <-chan singleflight.Result {
-	shared := s.refreshing.DoChan(a.key, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), backgroundTimeout)
+	shared := s.refreshing.DoChan(a.key, func() (_ any, err error) {
+		// The library would end the process.
+		defer func() {
+			if v := recover(); v != nil {
+				s.Logger.Error("the refresh of a session panicked", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+				err = errPanic
+			}
+		}()
+
+		ctx, cancel := context.WithTimeout(s.background, backgroundTimeout)
 		defer cancel()
 
 		return s.refreshed(ctx, a)
@@ -95,10 +102,8 @@ func (s *Sessions) refreshed(ctx context.Context, a *active) (*active, error) {
 			break
 		}
 
-		select {
-		case <-ctx.Done():
+		if !wait(ctx, refreshPoll) {
 			return nil, errors.Join(errNotRefreshed, ctx.Err())
-		case <-time.After(refreshPoll):
 		}
 
 		if current, err := s.load(ctx, a.key, 0); err != nil || current.Version != a.Version {
@@ -121,95 +126,12 @@ func (s *Sessions) refreshed(ctx context.Context, a *active) (*active, error) {
 	return s.refresh(ctx, current)
 }
 
-// refresh asks the provider for new tokens. The caller has the right to.
-func (s *Sessions) refresh(ctx context.Context, a *active) (*active, error) {
-	next, err := s.renewed(ctx, a)
-
-	switch {
-	case errors.Is(err, provider.ErrRefused), errors.Is(err, errOtherSubject):
-		s.Observer.ObserveSession("refresh", "refused")
-		s.Logger.InfoContext(ctx, "a session ended: its tokens cannot be refreshed",
-			slog.String("subject", a.Principal.Subject), slog.Any("error", err))
-
-		return nil, s.end(ctx, a.key, "refused")
-	case err != nil:
-		s.pausedUntil.Store(time.Now().Add(refreshPause).UnixNano())
-		s.Observer.ObserveSession("refresh", "failed")
-		s.Logger.WarnContext(ctx, "a session was not refreshed", slog.Any("error", err))
-
-		return nil, err
+// wait waits, unless the context ends.
+func wait(ctx context.Context, pause time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(pause):
+		return true
 	}
-
-	data, err := next.seal(s.Vault(), a.key)
-	if err != nil {
-		return nil, err
-	}
-
-	if err := s.Store.Replace(ctx, a.key, a.Version, data); err != nil {
-		// It has ended meanwhile, and nobody will use the new token.
-		if errors.Is(err, ErrNone) {
-			s.revoke(next)
-		}
-
-		return nil, err
-	}
-
-	s.Observer.ObserveSession("refresh", "done")
-
-	refreshed := *a
-	refreshed.content, refreshed.Version = next, a.Version+1
-
-	return &refreshed, nil
-}
-
-// renewed returns the content of a session with new tokens.
-func (s *Sessions) renewed(ctx context.Context, a *active) (content, error) {
-	tokens, err := s.Provider.Refresh(ctx, a.Refresh)
-	if err != nil {
-		return content{}, err
-	}
-
-	next := a.content
-	// An ID token need not come again; the caller is then who it was.
-	principal, until := a.Principal, time.Time{}
-
-	if tokens.ID != "" && tokens.Subject() != a.Subject {
-		return content{}, errOtherSubject
-	}
-
-	if tokens.ID != "" || s.endsWithToken() {
-		if principal, until, err = s.Identify(ctx, tokens); err != nil {
-			return content{}, refusedUnlessUnavailable(err)
-		}
-	}
-
-	if principal.Subject != a.Principal.Subject || principal.Issuer != a.Principal.Issuer {
-		return content{}, errOtherSubject
-	}
-
-	next.take(tokens, principal, until)
-
-	return next, nil
-}
-
-// refusedUnlessUnavailable marks an error of Identify: tokens that identify nobody are of no use.
-func refusedUnlessUnavailable(err error) error {
-	if errors.Is(err, provider.ErrUnavailable) {
-		return err
-	}
-
-	return fmt.Errorf("%w: %w", provider.ErrRefused, err)
-}
-
-// revoke tells the provider, in the background, that a session's refresh token is not used any more.
-func (s *Sessions) revoke(c content) {
-	if c.Refresh == "" {
-		return
-	}
-
-	s.later(func(ctx context.Context) {
-		if err := s.Provider.Revoke(ctx, c.Refresh); err != nil {
-			s.Logger.InfoContext(ctx, "a refresh token was not revoked", slog.Any("error", err))
-		}
-	})
 }

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,49 +67,65 @@ type Sessions struct {
 	// pausedUntil is when the provider is asked to refresh again, in nanoseconds since 1970.
 	pausedUntil atomic.Int64
 
-	// running is work that no request waits for. None begins once closed is true.
-	running sync.WaitGroup
-	closed  atomic.Bool
+	// background is the context of work that no request waits for, until Close.
+	background context.Context //nolint:containedctx // It is that of the Sessions themselves.
+	stop       context.CancelFunc
+	running    sync.WaitGroup
 }
 
 // New returns the sessions as the settings say, which must be valid. The caller closes them.
 func New(cfg config.Sessions, deps Deps) (*Sessions, error) {
 	s := &Sessions{Deps: deps, cfg: cfg, origins: http.NewCrossOriginProtection()}
+	trusted := deps.TrustedOrigins
 
-	for _, origin := range deps.TrustedOrigins {
+	// A proxy may send another host than the one that browsers see.
+	if cfg.PublicURL != "" {
+		trusted = append(slices.Clone(trusted), cfg.PublicURL)
+	}
+
+	for _, origin := range trusted {
 		if err := s.origins.AddTrustedOrigin(origin); err != nil {
 			return nil, fmt.Errorf("sessions: trusted origin: %w", err)
 		}
 	}
 
+	s.background, s.stop = context.WithCancel(context.Background())
+
 	return s, nil
 }
 
-// Close waits for what runs in the background, at most for backgroundTimeout. It cancels nothing: the provider may have replaced a
-// refresh token already, and would end the session if it got the old one again.
+// Close waits for what runs in the background, and ends it after a few seconds. No request may be served any more.
 func (s *Sessions) Close() error {
-	s.closed.Store(true)
+	// A refresh that is cut off loses the new refresh token, and with it the session.
+	late := time.AfterFunc(closeGrace, s.stop)
+	defer late.Stop()
+
 	s.running.Wait()
+	s.stop()
 
 	return nil
 }
 
 // later does something that no request waits for, unless the sessions are closed.
 func (s *Sessions) later(do func(ctx context.Context)) {
-	if s.closed.Load() {
+	if s.background.Err() != nil {
 		return
 	}
 
 	s.running.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), backgroundTimeout)
+		ctx, cancel := context.WithTimeout(s.background, backgroundTimeout)
 		defer cancel()
 
 		do(ctx)
 	})
 }
 
-// backgroundTimeout bounds what no request waits for.
-const backgroundTimeout = 20 * time.Second
+const (
+	// backgroundTimeout bounds what no request waits for.
+	backgroundTimeout = 20 * time.Second
+	// closeGrace is how long Close waits for it. Most providers reply in less.
+	closeGrace = 5 * time.Second
+)
 
 // Found is the session of a request.
 type Found struct {
@@ -146,7 +163,7 @@ func (s *Sessions) Find(w http.ResponseWriter, r *http.Request) (Found, bool, er
 	switch {
 	case errors.Is(err, ErrNone):
 		rec.SessionEnded = true
-		s.dropCookie(w, s.cfg.Cookie)
+		s.dropCookie(w)
 
 		return Found{}, false, nil
 	case err != nil:
@@ -176,6 +193,23 @@ func (s *Sessions) load(ctx context.Context, key string, idle time.Duration) (*a
 	}
 
 	return a, nil
+}
+
+// RevokeSubject ends all sessions of a subject, by the name that the gateway or the provider has for it, and returns how many. It is
+// for operators.
+func (s *Sessions) RevokeSubject(ctx context.Context, subject string) (int, error) {
+	ended := 0
+
+	for _, label := range []string{principalLabel(s.cfg.Issuer, subject), subjectLabel(s.cfg.Issuer, subject)} {
+		n, err := s.Store.DeleteAll(ctx, label)
+		if ended += n; err != nil {
+			return ended, fmt.Errorf("end sessions: %w", err)
+		}
+	}
+
+	s.Observer.ObserveSession("logout", "operator")
+
+	return ended, nil
 }
 
 // end ends a session because of what became of its tokens.

@@ -19,11 +19,12 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/schema"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 
 // DevPath is the path of every issuer of this package, so that it is recognised where it must not be used.
-const DevPath = "/portico-dev"
+const DevPath = config.DevelopmentPath
 
 // The one client. Its redirect URI is CallbackPath on any port of a loopback host.
 const (

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/config"
 )
 
 const (
@@ -17,6 +19,8 @@ const (
 	timeout = 10 * time.Second
 	// maxResponse is the largest response that is read, in bytes.
 	maxResponse = 1 << 20
+	// maxHeader is the largest header of a response, in bytes.
+	maxHeader = 64 << 10
 	// idleConnections is how many connections are kept for the next login or refresh.
 	idleConnections = 16
 )
@@ -31,6 +35,7 @@ func newClient() *http.Client {
 		Transport: bounded{&http.Transport{
 			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true,
 			MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: timeout,
+			MaxResponseHeaderBytes: maxHeader,
 		}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -73,7 +78,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 // is nil.
 func (p *Provider) post(ctx context.Context, endpoint string, form url.Values, result any) error {
 	secret := p.clientSecret()
-	inHeader := secret != "" && p.cfg.ClientAuth != "post"
+	inHeader := secret != "" && p.cfg.ClientAuth != config.ClientAuthPost
 
 	if form.Set("client_id", p.cfg.ClientID); secret != "" && !inHeader {
 		form.Set("client_secret", secret)
@@ -117,8 +122,7 @@ func (p *Provider) post(ctx context.Context, endpoint string, form url.Values, r
 	return nil
 }
 
-// refusal is the error of an error response (RFC 6749, section 5.2). One of the client's own, such as a wrong secret, does not
-// become better by another login.
+// refusal is the error of an error response (RFC 6749, section 5.2).
 func refusal(status int, body []byte) error {
 	var response struct {
 		Error       string `json:"error"`
@@ -130,10 +134,17 @@ func refusal(status int, body []byte) error {
 	return refused(status, response.Error, response.Description)
 }
 
+// refused is the error for an error code. Only that of a code or token which is not valid any more becomes better by another login;
+// that of a wrong secret does not.
 func refused(status int, code, description string) error {
 	kind := ErrUnavailable
-	if status < http.StatusInternalServerError && code == "invalid_grant" {
+
+	switch {
+	case status >= http.StatusInternalServerError, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout:
+	case code == "invalid_grant":
 		kind = ErrRefused
+	default:
+		kind = fmt.Errorf("%w: %w", ErrUnavailable, ErrClient)
 	}
 
 	return fmt.Errorf("%w: status %d, error %.100q: %.300q", kind, status, code, description)

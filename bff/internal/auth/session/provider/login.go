@@ -58,6 +58,9 @@ var (
 	errNoIDToken = errors.New("the response has no ID token")
 	errNonce     = errors.New("the ID token has another nonce")
 	errParty     = errors.New("the ID token was issued to another party")
+	errSubject   = errors.New("the ID token has no subject")
+	errToken     = fmt.Errorf("a token has more than %d bytes, or others than printable ASCII", maxToken)
+	errTokenType = errors.New("the access token is no bearer token")
 	errIssuer    = errors.New("the authorization response is of another issuer, or does not say of which")
 )
 
@@ -137,11 +140,10 @@ func (p *Provider) Exchange(ctx context.Context, code string, login Login) (Toke
 	}
 
 	tokens, id, err := p.tokens(ctx, d, token)
-	if err != nil {
-		return Tokens{}, err
-	}
 
 	switch {
+	case err != nil:
+		return Tokens{}, err
 	case id == nil:
 		return Tokens{}, fmt.Errorf("%w: %w", ErrRefused, errNoIDToken)
 	case subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(login.Nonce)) == 0:
@@ -151,7 +153,8 @@ func (p *Provider) Exchange(ctx context.Context, code string, login Login) (Toke
 	return tokens, nil
 }
 
-// Refresh returns new tokens for a refresh token. ErrRefused means that it is not valid any more.
+// Refresh returns new tokens for a refresh token. ErrRefused means that it is not valid any more, or that what came for it is not.
+// If the provider has issued another refresh token, that is returned with an error as well: the one before is used up.
 func (p *Provider) Refresh(ctx context.Context, refreshToken string) (Tokens, error) {
 	d, err := p.discover(ctx)
 	if err != nil {
@@ -171,40 +174,78 @@ func (p *Provider) Refresh(ctx context.Context, refreshToken string) (Tokens, er
 // tokens reads a token response (OpenID Connect Core 1.0, sections 3.1.3.7 and 12.2). The ID token is nil if there is none.
 func (p *Provider) tokens(ctx context.Context, d *discovered, token *oauth2.Token) (Tokens, *oidc.IDToken, error) {
 	out := Tokens{Access: token.AccessToken, AccessUntil: token.Expiry, Refresh: token.RefreshToken, Scopes: p.cfg.Scopes}
+	raw, _ := token.Extra("id_token").(string)
+
+	if err := check(token, raw); err != nil {
+		return Tokens{}, nil, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
 
 	// Without one, it is what was asked for (RFC 6749, section 5.1).
 	if scope, ok := token.Extra("scope").(string); ok {
 		out.Scopes = strings.Fields(scope)
 	}
 
-	raw, ok := token.Extra("id_token").(string)
-	if !ok || raw == "" {
+	if raw == "" {
 		return out, nil, nil
 	}
 
+	// What is refused or cannot be verified has had its refresh token used up: the caller gets the new one.
+	none := Tokens{Refresh: out.Refresh}
+
 	id, err := d.verifier.Verify(ctx, raw)
 	if err != nil {
-		return Tokens{}, nil, fmt.Errorf("%w: ID token: %w", ErrRefused, err)
+		return none, nil, fmt.Errorf("ID token: %w", d.keys.explain(ctx, err))
 	}
 
-	if err := id.Claims(&out.Claims); err != nil {
-		return Tokens{}, nil, fmt.Errorf("%w: ID token: %w", ErrRefused, err)
-	}
-
-	if id.AccessTokenHash != "" {
-		if err := id.VerifyAccessToken(token.AccessToken); err != nil {
-			return Tokens{}, nil, fmt.Errorf("%w: ID token: %w", ErrRefused, err)
-		}
-	}
-
-	// A token for several audiences names the party that it was issued to.
-	if party, ok := out.Claims["azp"]; ok && party != p.cfg.ClientID || !ok && len(id.Audience) > 1 {
-		return Tokens{}, nil, fmt.Errorf("%w: %w: azp is %.100q", ErrRefused, errParty, fmt.Sprint(party))
+	if err := p.checkID(id, token.AccessToken, &out.Claims); err != nil {
+		return none, nil, fmt.Errorf("%w: ID token: %w", ErrRefused, err)
 	}
 
 	out.ID = raw
 
 	return out, id, nil
+}
+
+// checkID checks what the library does not, and reads the claims.
+func (p *Provider) checkID(id *oidc.IDToken, access string, claims *map[string]any) error {
+	if err := id.Claims(claims); err != nil {
+		return fmt.Errorf("claims: %w", err)
+	}
+
+	if id.AccessTokenHash != "" {
+		if err := id.VerifyAccessToken(access); err != nil {
+			return fmt.Errorf("at_hash: %w", err)
+		}
+	}
+
+	if id.Subject == "" {
+		return errSubject
+	}
+
+	// A token for several audiences names the party that it was issued to.
+	if party, ok := (*claims)["azp"]; ok && party != p.cfg.ClientID || !ok && len(id.Audience) > 1 {
+		return fmt.Errorf("%w: azp is %.100q", errParty, fmt.Sprint(party))
+	}
+
+	return nil
+}
+
+// maxToken is the size of the largest token, in bytes. Those with hundreds of roles have 10 KB.
+const maxToken = 16 << 10
+
+// check refuses tokens that cannot be used (RFC 6749, sections 5.1 and 7.1, appendix A.12).
+func check(token *oauth2.Token, id string) error {
+	if token.TokenType != "" && !strings.EqualFold(token.TokenType, "Bearer") {
+		return fmt.Errorf("%w: its type is %.100q", errTokenType, token.TokenType)
+	}
+
+	for _, text := range []string{token.AccessToken, token.RefreshToken, id} {
+		if len(text) > maxToken || strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' }) {
+			return errToken
+		}
+	}
+
+	return nil
 }
 
 // explain tells a refusal of the provider from its failures.
@@ -213,7 +254,7 @@ func explain(err error) error {
 		return refused(response.Response.StatusCode, response.ErrorCode, response.ErrorDescription)
 	}
 
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	return fmt.Errorf("%w: %w", ErrUnavailable, quoted(err))
 }
 
 // withQuery adds parameters to the query of a URL.

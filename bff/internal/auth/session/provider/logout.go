@@ -65,7 +65,7 @@ func (p *Provider) VerifyLogout(ctx context.Context, raw string) (Logout, error)
 
 	token, err := d.verifier.VerifyLogout(p.with(ctx), raw)
 	if err != nil {
-		return Logout{}, fmt.Errorf("%w: %w", ErrRefused, err)
+		return Logout{}, d.keys.explain(ctx, err)
 	}
 
 	if age := time.Since(token.IssuedAt); age > maxLogoutAge || age < -maxLogoutAge {

@@ -18,9 +18,9 @@ import (
 
 // Store is a session.Store. It does not close the client.
 type Store struct {
-	client                         *redis.Client
-	create, load, replace, release *redis.Script
-	label                          *redis.Script
+	client                       *redis.Client
+	create, load, replace, label *redis.Script
+	claim, release               *redis.Script
 }
 
 // A session is a hash: the sealed data, its version, and until when it lasts at most, in milliseconds since 1970. It expires with
@@ -57,6 +57,12 @@ redis.call('ZADD', KEYS[1], ms + ARGV[2], ARGV[1])
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 1`
 
+	claimScript = `
+local held = redis.call('GET', KEYS[1])
+if held then return held == ARGV[1] and 1 or 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`
+
 	releaseScript = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1`
@@ -68,13 +74,17 @@ func New(client *redis.Client) *Store {
 		client: client,
 		create: redis.NewScript("session_create", createScript), load: redis.NewScript("session_load", loadScript),
 		replace: redis.NewScript("session_replace", replaceScript), release: redis.NewScript("session_release", releaseScript),
-		label: redis.NewScript("session_label", labelScript),
+		label: redis.NewScript("session_label", labelScript), claim: redis.NewScript("session_claim", claimScript),
 	}
 }
 
 func (s *Store) sessionKey(key string) []string { return []string{s.client.Key("session:" + key)} }
-func (s *Store) labelKey(label string) []string { return []string{s.client.Key("session-label:" + label)} }
-func (s *Store) claimKey(name string) []string  { return []string{s.client.Key("session-claim:" + name)} }
+func (s *Store) labelKey(label string) []string {
+	return []string{s.client.Key("session-label:" + label)}
+}
+func (s *Store) claimKey(name string) []string {
+	return []string{s.client.Key("session-claim:" + name)}
+}
 
 // Create implements session.Store. The labels come first, so that no session is without them.
 func (s *Store) Create(ctx context.Context, e session.Entry) error {
@@ -191,7 +201,7 @@ func (s *Store) DeleteAll(ctx context.Context, label string) (int, error) {
 
 // Claim implements session.Store.
 func (s *Store) Claim(ctx context.Context, name, owner string, lease time.Duration) (bool, error) {
-	claimed, err := s.client.SetNX(ctx, s.claimKey(name)[0], owner, lease).Result()
+	claimed, err := s.client.Run(ctx, s.claim, s.claimKey(name), owner, lease.Milliseconds()).Bool()
 	if err != nil {
 		return false, fmt.Errorf("redis: %w", err)
 	}

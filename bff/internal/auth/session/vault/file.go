@@ -65,4 +65,3 @@ func parse(text []byte) (*Vault, error) {
 
 	return New(keys)
 }
-

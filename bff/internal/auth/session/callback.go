@@ -1,0 +1,186 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
+	"github.com/portico-gateway/portico/bff/internal/problem"
+)
+
+// Causes for the log.
+var (
+	errState    = errors.New("the state is not one of a login")
+	errTooLate  = errors.New("the login has taken too long")
+	errBrowser  = errors.New("another browser has begun the login")
+	errReplayed = errors.New("it came before")
+	errDenied   = errors.New("the provider has refused the login")
+	errNoCode   = errors.New("the callback has no code, or more than one")
+	// errStore marks failures of the store.
+	errStore = errors.New("the store of sessions")
+)
+
+// Callback handles GET of CallbackPath.
+func (s *Sessions) Callback(w http.ResponseWriter, r *http.Request) {
+	if !onlyGet(w, r) {
+		return
+	}
+
+	query := r.URL.Query()
+
+	begun, err := s.begun(r, query)
+	if err == nil {
+		err = s.finish(w, r, query, begun)
+	}
+
+	if err == nil {
+		s.Observer.ObserveSession("login", "done")
+		redirect(w, begun.ReturnTo)
+
+		return
+	}
+
+	outcome, p := "refused", problem.New(codes.InvalidArgument, "this login cannot be finished: begin it again")
+
+	switch {
+	case errors.Is(err, errDenied):
+		outcome, p = "denied", problem.New(codes.PermissionDenied, "the login was refused")
+	case errors.Is(err, provider.ErrRefused):
+	case errors.Is(err, provider.ErrUnavailable), errors.Is(err, errStore):
+		outcome, p = "unavailable", problem.New(codes.Unavailable, "nobody can log in at the moment")
+	}
+
+	s.Observer.ObserveSession("login", outcome)
+	s.loginFailed(w, r, p, err)
+}
+
+// begun returns the login that a callback finishes, if the same browser has begun it, and nobody has finished it yet.
+func (s *Sessions) begun(r *http.Request, query url.Values) (attempt, error) {
+	if len(query["state"]) != 1 {
+		return attempt{}, errState
+	}
+
+	begun, err := s.attempt(query.Get("state"))
+	if err != nil {
+		return attempt{}, err
+	}
+
+	browser, ok := s.browser(r)
+
+	switch {
+	case !ok || hash("browser", browser) != begun.Browser:
+		return attempt{}, errBrowser
+	case !time.Now().Before(begun.Until):
+		return attempt{}, errTooLate
+	}
+
+	if err := s.Provider.CheckIssuer(r.Context(), query); err != nil {
+		return attempt{}, err
+	}
+
+	first, err := s.Store.Claim(r.Context(), "login:"+hash("nonce", begun.Nonce), newSecret(), loginLife)
+
+	switch {
+	case err != nil:
+		return attempt{}, fmt.Errorf("%w: %w", errStore, err)
+	case !first:
+		return attempt{}, errReplayed
+	default:
+		return begun, nil
+	}
+}
+
+// finish exchanges the code and begins a session, with a new id.
+func (s *Sessions) finish(w http.ResponseWriter, r *http.Request, query url.Values, begun attempt) error {
+	if code := query.Get("error"); code != "" {
+		return fmt.Errorf("%w: %.100q: %.300q", errDenied, code, query.Get("error_description"))
+	}
+
+	if len(query["code"]) != 1 {
+		return errNoCode
+	}
+
+	tokens, err := s.Provider.Exchange(r.Context(), query.Get("code"), provider.Login{
+		Nonce: begun.Nonce, Verifier: begun.Verifier, RedirectURL: begun.Redirect,
+	})
+	if err != nil {
+		return err
+	}
+
+	id, err := s.start(r.Context(), tokens)
+	if err != nil {
+		// Nobody will use it.
+		s.revoke(content{Refresh: tokens.Refresh})
+
+		return err
+	}
+
+	s.endBefore(r, begun)
+
+	setCookie(w, s.cfg.Cookie, id, s.sameSite(), 0)
+
+	return nil
+}
+
+// start begins a session with tokens, under a new id.
+func (s *Sessions) start(ctx context.Context, tokens provider.Tokens) (id string, err error) {
+	principal, until, err := s.Identify(ctx, tokens)
+	if err != nil {
+		return "", refusedUnlessUnavailable(err)
+	}
+
+	started := content{Issuer: s.cfg.Issuer, Subject: tokens.Subject(), LoggedIn: time.Now()}
+	started.take(tokens, principal, until)
+
+	id = newSecret()
+	key := keyOf(id)
+
+	data, err := started.seal(s.Vault(), key)
+	if err != nil {
+		return "", err
+	}
+
+	err = s.Store.Create(ctx, Entry{
+		Key: key, Data: data, Idle: s.cfg.IdleTimeout, Lifetime: s.cfg.MaxLifetime, Labels: started.labels(tokens.SessionID()),
+	})
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errStore, err)
+	}
+
+	return id, nil
+}
+
+// endBefore ends the session that the browser had when it began the login, and the one that it has now: their ids are not used any
+// more.
+func (s *Sessions) endBefore(r *http.Request, begun attempt) {
+	keys := []string{begun.Before}
+	if id, err := s.cookie(r); err == nil && id != "" && keyOf(id) != begun.Before {
+		keys = append(keys, keyOf(id))
+	}
+
+	for _, key := range keys {
+		if key == "" {
+			continue
+		}
+
+		s.later(func(ctx context.Context) {
+			before, err := s.load(ctx, key, 0)
+			if err == nil {
+				s.revoke(before.content)
+
+				err = s.Store.Delete(ctx, key)
+			}
+
+			if err != nil && !errors.Is(err, ErrNone) {
+				s.Logger.WarnContext(ctx, "the session before a login was not ended", slog.Any("error", err))
+			}
+		})
+	}
+}
