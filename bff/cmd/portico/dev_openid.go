@@ -125,7 +125,7 @@ func (o openID) close() {
 	}
 }
 
-// configure lets users log in at the provider, and the gateway accept its tokens. These are signed with the key of the token issuer.
+// configure lets users log in at the provider, and the gateway accept its tokens, which the key of the token issuer signs.
 func (o openID) configure(cfg *config.Config, issuer *devissuer.DevIssuer) {
 	if o.issuer == "" {
 		return
