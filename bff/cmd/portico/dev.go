@@ -208,7 +208,7 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 	cfg.Upstreams = p.mocks.in(withFleet(cfg.Upstreams, p.fleet.Addresses()))
 	served := bff.WithServices(withUpstreams(cfg.Upstreams, p.log.Logger)...)
 
-	compiled, err := bff.Compile(cfg, served)
+	compiled, err := bff.Compile(cfg, served, bff.WithDevelopmentIssuers())
 	if err != nil {
 		return configError{error: err}
 	}
@@ -226,7 +226,7 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 
 	landed := page.options(cfg.Server.Address, p.issuer, switches, compiled.Routes())
 	options := slices.Concat(all.Composites(), landed, docs, loggingTo(p.log), []bff.Option{
-		served,
+		served, bff.WithDevelopmentIssuers(),
 		// A browser runs on the same machine.
 		bff.WithAdminMiddleware(demo.Guard(hostOf(cfg.Admin.Address)), before("/dev/backends", switches)),
 		bff.WithListening(func(server, admin net.Addr) {
