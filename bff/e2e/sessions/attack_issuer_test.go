@@ -1,0 +1,171 @@
+package sessions_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/portico-gateway/portico/bff/internal/testkit/openidtest"
+)
+
+// A response of another issuer is refused, before its code is sent anywhere (RFC 9207).
+func TestResponseOfAnotherIssuer(t *testing.T) {
+	t.Parallel()
+
+	promising, silent := startScripted(t, object{"authorization_response_iss_parameter_supported": true}), startScripted(t, nil)
+	evil := startScripted(t, nil)
+
+	for name, row := range map[string]struct {
+		issuer *scripted
+		iss    []string
+		good   bool
+	}{
+		"good":                     {promising, []string{promising.url}, true},
+		"missing_where_promised":   {promising, nil, false},
+		"empty":                    {promising, []string{""}, false},
+		"other":                    {promising, []string{evil.url}, false},
+		"twice":                    {promising, []string{promising.url, promising.url}, false},
+		"other_first":              {promising, []string{evil.url, promising.url}, false},
+		"other_last":               {promising, []string{promising.url, evil.url}, false},
+		"with_a_slash":             {promising, []string{promising.url + "/"}, false},
+		"other_case":               {promising, []string{strings.ToUpper(promising.url)}, false},
+		"not_promised":             {silent, nil, true},
+		"not_promised_and_good":    {silent, []string{silent.url}, true},
+		"not_promised_and_other":   {silent, []string{evil.url}, false},
+		"not_promised_and_empty":   {silent, []string{""}, false},
+		"not_promised_and_doubled": {silent, []string{silent.url, silent.url}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startOf(t, row.issuer, nil)
+			before := row.issuer.count("authorization_code")
+			b := openidtest.New(t)
+			address := changed(t, b.Callback(t, s.URL, "/", "alice"), func(query url.Values) { query["iss"] = row.iss })
+
+			if s.callback(t, b, address) != row.good {
+				t.Errorf("good: %t", !row.good)
+			}
+
+			if row.issuer.count("authorization_code") > before != row.good {
+				t.Error("the code was sent, or was not")
+			}
+		})
+	}
+}
+
+// A browser that is to log in at one issuer is sent back by another, with its own code and iss.
+func TestMixUp(t *testing.T) {
+	t.Parallel()
+
+	honest, evil := startScripted(t, nil), startScripted(t, nil)
+	s := startOf(t, honest, nil)
+	evil.respond = func(query url.Values) { query.Set("iss", evil.url) }
+
+	b := openidtest.New(t)
+	visit := b.Open(t, s.URL+"/auth/login", "", openidtest.Before("/authorize"))
+	other := b.Open(t, strings.Replace(visit.Next.String(), honest.url, evil.url, 1), "", openidtest.Before("/auth/callback"))
+
+	if s.callback(t, b, other.Next.String()) {
+		t.Error("a response of another issuer was accepted")
+	}
+
+	if s.callback(t, b, changed(t, other.Next.String(), func(query url.Values) { query.Del("iss") })) {
+		t.Error("a code of another issuer was accepted")
+	}
+
+	if evil.count("authorization_code")+honest.count("authorization_code") != 0 {
+		t.Error("a code was exchanged")
+	}
+
+	if !s.callback(t, b, b.Callback(t, s.URL, "/", "alice")) {
+		t.Error("without an attack the login is refused")
+	}
+}
+
+// Parameters come once, and errors of the issuer are not shown.
+func TestResponseParameters(t *testing.T) {
+	t.Parallel()
+
+	const script = `<script>alert(1)</script><img src=x onerror=alert(1)>"'&lt;`
+
+	s := startOf(t, startScripted(t, nil), nil)
+
+	for name, row := range map[string]struct {
+		change func(url.Values)
+		status int
+	}{
+		"state_twice":     {func(q url.Values) { q.Add("state", q.Get("state")) }, http.StatusBadRequest},
+		"state_missing":   {func(q url.Values) { q.Del("state") }, http.StatusBadRequest},
+		"code_twice":      {func(q url.Values) { q.Add("code", "x") }, http.StatusBadRequest},
+		"code_missing":    {func(q url.Values) { q.Del("code") }, http.StatusBadRequest},
+		"code_empty":      {func(q url.Values) { q.Set("code", "") }, http.StatusBadRequest},
+		"code_unknown":    {func(q url.Values) { q.Set("code", script) }, http.StatusBadRequest},
+		"error":           {func(q url.Values) { q.Set("error", script); q.Set("error_description", script) }, http.StatusForbidden},
+		"error_and_code":  {func(q url.Values) { q.Set("error", "access_denied") }, http.StatusForbidden},
+		"two_errors":      {func(q url.Values) { q["error"] = []string{"", "access_denied"} }, http.StatusForbidden},
+		"script_in_state": {func(q url.Values) { q.Set("state", script) }, http.StatusBadRequest},
+	} {
+		for _, accept := range []string{"text/html", "application/json"} {
+			b := openidtest.New(t)
+			address := changed(t, b.Callback(t, s.URL, "/", "alice"), row.change)
+
+			res := b.Fetch(t, http.MethodGet, address, http.Header{"Accept": {accept}}, "")
+			if res.Status != row.status || res.Header["Set-Cookie"] != nil {
+				t.Errorf("%s: %d %s", name, res.Status, res.Body)
+			}
+
+			if strings.Contains(res.Body, "alert") || strings.Contains(res.Body, "onerror") {
+				t.Errorf("%s is in %s", script, res.Body)
+			}
+		}
+	}
+}
+
+// Pages say that they are not to be stored, framed or sniffed, and do not tell others their addresses.
+func TestHeadersOfPages(t *testing.T) {
+	t.Parallel()
+
+	s := startOf(t, startScripted(t, nil), nil)
+	b := s.login(t, "alice")
+	callback := strings.TrimPrefix(b.Callback(t, s.URL, "/", "alice"), s.URL)
+	cookies := http.Header{"Cookie": {
+		sessionCookie + "=" + b.Jar.Cookie(t, s.URL, sessionCookie) + "; " + loginCookie + "=" + b.Jar.Cookie(t, s.URL, loginCookie),
+	}}
+	page := http.Header{"Accept": {"text/html"}}
+
+	for _, r := range []struct {
+		method, target string
+		header         http.Header
+		status         int
+	}{
+		{http.MethodGet, "/auth/login", nil, http.StatusSeeOther},
+		{http.MethodGet, "/auth/login?return_to=//x", page, http.StatusBadRequest},
+		{http.MethodGet, "/auth/callback", page, http.StatusBadRequest},
+		{http.MethodGet, "/auth/callback", nil, http.StatusBadRequest},
+		{http.MethodGet, "/auth/session", cookies, http.StatusOK},
+		{http.MethodGet, "/auth/session", nil, http.StatusUnauthorized},
+		{http.MethodPost, "/auth/backchannel-logout", nil, http.StatusBadRequest},
+		{http.MethodPost, "/auth/logout", plus(cookies, csrf()), http.StatusOK},
+		{http.MethodGet, callback, cookies, http.StatusSeeOther},
+	} {
+		res := s.Do(t, r.method, r.target, r.header, "")
+		if res.Status != r.status || res.Header.Get("Cache-Control") != "no-store" || res.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s %s: %d %v", r.method, r.target, res.Status, res.Header)
+		}
+
+		browsable := r.header != nil || res.Status == http.StatusSeeOther
+		if browsable && (res.Header.Get("Referrer-Policy") != "no-referrer" ||
+			!strings.Contains(res.Header.Get("Content-Security-Policy"), "default-src 'none'") ||
+			!strings.Contains(res.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")) && !strings.HasSuffix(res.Header.Get("Content-Type"), "json") {
+			t.Errorf("%s %s: %v", r.method, r.target, res.Header)
+		}
+
+		for _, line := range res.Header["Set-Cookie"] {
+			for _, attribute := range []string{"__Host-", "; Path=/", "; HttpOnly", "; Secure", "; SameSite="} {
+				if !strings.Contains(line, attribute) || strings.Contains(line, "Domain") {
+					t.Errorf("%s %s sets %s", r.method, r.target, line)
+				}
+			}
+		}
+	}
+}
