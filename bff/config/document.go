@@ -90,15 +90,11 @@ func (d document) plain(value reflect.Value, secret string) *yaml.Node {
 	case time.Duration:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: durationText(plain)}
 	case string:
-		if secret != "" && d.text != nil {
-			plain = d.text(plain, secret)
-		}
-
-		return textNode(plain)
+		return d.textNode(plain, secret)
 	case []string:
 		list := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
 		for _, text := range plain {
-			list.Content = append(list.Content, textNode(text))
+			list.Content = append(list.Content, d.textNode(text, secret))
 		}
 
 		return list
@@ -107,6 +103,14 @@ func (d document) plain(value reflect.Value, secret string) *yaml.Node {
 	default:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(plain)}
 	}
+}
+
+func (d document) textNode(text, secret string) *yaml.Node {
+	if secret != "" && d.text != nil {
+		text = d.text(text, secret)
+	}
+
+	return textNode(text)
 }
 
 // plainText matches texts that need no quotation marks in any version of YAML, but for some words.

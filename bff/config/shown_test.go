@@ -105,6 +105,20 @@ func TestShownSaysWhereMappingsAreSet(t *testing.T) {
 	}
 }
 
+// Each text of a list of secrets is one.
+func TestShownHidesListsOfSecrets(t *testing.T) {
+	t.Parallel()
+
+	c, err := config.Read(file(t, "auth: {sessions: {keys: [hunter2, hunter3]}}\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if text := shown(t, c, true); strings.Contains(text, "hunter") || !strings.Contains(text, "\n    keys: [xxxxx, xxxxx] #") {
+		t.Error(text)
+	}
+}
+
 func TestShownAsJSON(t *testing.T) {
 	t.Parallel()
 
