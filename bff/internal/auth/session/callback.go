@@ -99,8 +99,8 @@ func (s *Sessions) begun(r *http.Request, query url.Values) (attempt, error) {
 
 // finish exchanges the code and begins a session, with a new id.
 func (s *Sessions) finish(w http.ResponseWriter, r *http.Request, query url.Values, begun attempt) error {
-	if code := query.Get("error"); code != "" {
-		return fmt.Errorf("%w: %.100q: %.300q", errDenied, code, query.Get("error_description"))
+	if query.Has("error") {
+		return fmt.Errorf("%w: %.300q: %.300q", errDenied, query["error"], query.Get("error_description"))
 	}
 
 	if len(query["code"]) != 1 {
