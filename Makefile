@@ -136,12 +136,12 @@ apis:
 RACED := $$(go -C $(E2E) list ./... | grep -vE '/(conformance|description$(if $(NO_BROWSER),|browsertest))$$')
 
 # Tests that open pages in Chromium, by their names.
-BROWSER := ^Test(ConsolePage|Demo|Docs|EventSourceGoesOn)
+BROWSER := ^Test(BrowserSession|ConsolePage|Demo|Docs|EventSourceGoesOn)
 
 .PHONY: browser
 browser: need-race need-chromium ## Run the tests that open pages in a browser.
 	go -C $(E2E) test -vet=off -race -timeout 10m -p 1 ./browsertest
-	go -C $(E2E) test -vet=off -race -timeout 10m -p 1 -parallel 4 -run '$(BROWSER)' ./command ./embedding
+	go -C $(E2E) test -vet=off -race -timeout 10m -p 1 -parallel 4 -run '$(BROWSER)' ./command ./embedding ./sessions
 
 # The race detector needs a C compiler.
 .PHONY: need-race

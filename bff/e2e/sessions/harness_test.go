@@ -11,6 +11,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+	"github.com/portico-gateway/portico/bff/internal/testhook"
 	"github.com/portico-gateway/portico/bff/internal/testkit/openidtest"
 	"github.com/portico-gateway/portico/bff/internal/testkit/servers"
 )
@@ -101,7 +102,10 @@ func startGateway(t *testing.T, at place, issuer *servers.Issuer, publicURL stri
 
 	out := &site{issuer: issuer}
 
-	s := gatewaytest.Start(t, func(c *config.Config) {
+	// Files are looked at often.
+	ctx := testhook.With(t.Context(), func(h *testhook.Hooks) { h.TLSInterval = 5 * time.Millisecond })
+
+	s := gatewaytest.StartIn(ctx, t, func(c *config.Config) {
 		c.Overload.TargetDelay = time.Hour // Nothing is refused because the machine is busy, also after a reload.
 		c.Limits.Client = config.Rate{Requests: 1_000_000, Burst: 1_000_000}
 		c.Auth.Issuers = append(c.Auth.Issuers, config.Issuer{Issuer: issuer.URL, Audiences: []string{audience}})

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,8 +30,13 @@ type scripted struct {
 	discovery object
 	// respond, if set, changes the parameters of an authorization response.
 	respond func(url.Values)
-	// life is that of access tokens.
+	// life is that of the access tokens of a login. Those of a refresh last an hour.
 	life time.Duration
+	// held, if set, is waited for before a refresh.
+	held chan struct{}
+
+	// arrived counts the refreshes that were asked for.
+	arrived atomic.Int32
 
 	mu     sync.Mutex
 	user   string
@@ -60,7 +67,8 @@ func startScripted(t *testing.T, discovery object) *scripted {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 
-	i.url = server.URL
+	// It does not share cookies with what is on 127.0.0.1: it is another site.
+	i.url = strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
 
 	return i
 }
@@ -127,10 +135,21 @@ func (i *scripted) authorize(w http.ResponseWriter, r *http.Request) {
 }
 
 func (i *scripted) token(t *testing.T, w http.ResponseWriter, r *http.Request) {
+	kind, life := r.FormValue("grant_type"), i.life
+
+	if kind == "refresh_token" {
+		life = time.Hour
+
+		i.arrived.Add(1)
+
+		if i.held != nil {
+			<-i.held
+		}
+	}
+
 	i.mu.Lock()
 	defer i.mu.Unlock()
 
-	kind := r.FormValue("grant_type")
 	name := map[string]string{"authorization_code": "code", "refresh_token": "refresh_token"}[kind]
 	found, ok := i.grants[r.FormValue(name)]
 	delete(i.grants, r.FormValue(name))
@@ -138,6 +157,8 @@ func (i *scripted) token(t *testing.T, w http.ResponseWriter, r *http.Request) {
 	verifier := r.FormValue("code_verifier")
 	sum := sha256.Sum256([]byte(verifier))
 	proven := kind == "refresh_token" || base64.RawURLEncoding.EncodeToString(sum[:]) == found.challenge
+
+	w.Header().Set("Content-Type", "application/json")
 
 	if !ok || !proven {
 		w.WriteHeader(http.StatusBadRequest)
@@ -150,7 +171,7 @@ func (i *scripted) token(t *testing.T, w http.ResponseWriter, r *http.Request) {
 
 	refresh := i.secret()
 	i.grants[refresh] = found
-	access := i.sign(t, object{"aud": audience, "sub": found.user, "scope": "orders:read", "exp": time.Now().Add(i.life).Unix()})
+	access := i.sign(t, object{"aud": audience, "sub": found.user, "scope": "orders:read", "exp": time.Now().Add(life).Unix()})
 	id := i.sign(t, object{"nonce": found.nonce, "sid": "sid of " + found.user, "sub": found.user})
 	i.issued = append(i.issued, access, id)
 
@@ -158,9 +179,8 @@ func (i *scripted) token(t *testing.T, w http.ResponseWriter, r *http.Request) {
 		i.issued = append(i.issued, verifier)
 	}
 
-	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(object{
-		"access_token": access, "token_type": "Bearer", "expires_in": int(i.life.Seconds()), "refresh_token": refresh, "id_token": id,
+		"access_token": access, "token_type": "Bearer", "expires_in": int(life.Seconds()), "refresh_token": refresh, "id_token": id,
 	})
 }
 
