@@ -31,7 +31,8 @@ func TestTamperedCookie(t *testing.T) {
 
 	tampered := map[string]string{
 		"empty": "", "truncated": id[1:], "cut": id[:len(id)-1], "longer": id + "A", "twice": id + id, "padded": id + "=",
-		"quoted": `"` + id + `"`, "after_a_comma": id + "," + id, "percent": "%" + id, "other_case": strings.ToUpper(id[:20]) + strings.ToLower(id[20:]),
+		"quoted": `"` + id + `"`, "after_a_comma": id + "," + id, "percent": "%" + id,
+		"other_case":     strings.ToUpper(id[:20]) + strings.ToLower(id[20:]),
 		"other_alphabet": base64.StdEncoding.EncodeToString(append([]byte{0xff, 0xff, 0xff}, bytes[3:]...)),
 		"nul":            id[:42] + "\\0", "path": "../" + id[3:], "star": strings.Repeat("*", 43), "huge": strings.Repeat("A", 7000),
 		"login": b.Jar.Cookie(t, s.URL, loginCookie),
@@ -60,8 +61,8 @@ func TestTamperedCookie(t *testing.T) {
 	}
 }
 
-// Another host of the same site, or a page over an insecure connection, can set cookies that browsers send as well. None of them is the
-// session, and where the gateway cannot know which is its own, none is.
+// Another host of the same site, or a page over an insecure connection, can set cookies that browsers send as well. None of them is
+// the session, and where the gateway cannot know which is its own, none is.
 func TestCookieTossing(t *testing.T) {
 	t.Parallel()
 

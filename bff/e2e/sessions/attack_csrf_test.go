@@ -38,18 +38,18 @@ func (s *site) mustLive(t *testing.T, b *openidtest.Browser, user string) {
 
 // crossSite is what requests of pages of others are known by.
 func crossSite() map[string]http.Header {
-	const form = "application/x-www-form-urlencoded"
+	const form, evil = "application/x-www-form-urlencoded", "https://evil.example"
 
 	return map[string]http.Header{
-		"form":                        {"Content-Type": {form}, "Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}},
-		"form_as_text":                {"Content-Type": {"text/plain"}, "Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}},
+		"form":                        {"Content-Type": {form}, "Sec-Fetch-Site": {"cross-site"}, "Origin": {evil}},
+		"form_as_text":                {"Content-Type": {"text/plain"}, "Sec-Fetch-Site": {"cross-site"}, "Origin": {evil}},
 		"form_with_parts":             {"Content-Type": {"multipart/form-data; boundary=x"}, "Sec-Fetch-Site": {"cross-site"}},
 		"form_of_the_same_site":       {"Content-Type": {form}, "Sec-Fetch-Site": {"same-site"}, "Origin": {"http://127.0.0.1:1"}},
 		"form_of_an_old_browser":      {"Content-Type": {form}},
 		"form_of_a_sandbox":           {"Content-Type": {form}, "Origin": {"null"}},
 		"form_of_another_port":        {"Content-Type": {"text/plain"}, "Origin": {"http://127.0.0.1:1"}},
-		"fetch":                       {"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}},
-		"fetch_with_the_header":       {"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}, "X-Csrf": {"1"}},
+		"fetch":                       {"Sec-Fetch-Site": {"cross-site"}, "Origin": {evil}},
+		"fetch_with_the_header":       {"Sec-Fetch-Site": {"cross-site"}, "Origin": {evil}, "X-Csrf": {"1"}},
 		"fetch_of_the_same_site":      {"Sec-Fetch-Site": {"same-site"}, "Origin": {"http://127.0.0.1:1"}, "X-Csrf": {"1"}},
 		"fetch_of_a_sandbox":          {"Origin": {"null"}, "X-Csrf": {"1"}},
 		"fetch_of_a_sandbox_today":    {"Sec-Fetch-Site": {"cross-site"}, "Origin": {"null"}, "X-Csrf": {"1"}},
@@ -132,7 +132,9 @@ func TestPreflight(t *testing.T) {
 	const trusted, evil = "http://pages.localhost:9", "http://evil.localhost:9"
 
 	s := startOf(t, startScripted(t, nil), func(c *config.Config) {
-		c.CORS = config.CORS{AllowedOrigins: []string{trusted}, AllowCredentials: true, AllowedHeaders: []string{"X-Csrf", "Content-Type"}}
+		c.CORS = config.CORS{
+			AllowedOrigins: []string{trusted}, AllowCredentials: true, AllowedHeaders: []string{"X-Csrf", "Content-Type"},
+		}
 	})
 	b := s.login(t, "alice")
 

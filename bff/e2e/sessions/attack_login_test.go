@@ -202,7 +202,8 @@ func TestSessionFixation(t *testing.T) {
 	}
 }
 
-// A new login ends the session that the browser had, although SameSite keeps its cookie from the callback: that begins at the issuer.
+// A new login ends the session that the browser had, although SameSite keeps its cookie from the callback: that begins at the
+// issuer.
 func TestLoginEndsTheSessionBefore(t *testing.T) {
 	t.Parallel()
 

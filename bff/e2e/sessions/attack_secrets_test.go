@@ -50,7 +50,8 @@ func TestSecretsAreNotTold(t *testing.T) {
 	}
 }
 
-// secretsOfARun logs in, calls, refreshes, fails and logs out, adds what the browser had to the secrets, and returns what others see.
+// secretsOfARun logs in, calls, refreshes, fails and logs out, adds what the browser had to the secrets, and returns what others
+// see.
 func secretsOfARun(t *testing.T, s *site, i *scripted, b *openidtest.Browser, secrets map[string]string) map[string]string {
 	t.Helper()
 
@@ -93,7 +94,8 @@ func secretsOfARun(t *testing.T, s *site, i *scripted, b *openidtest.Browser, se
 	gatewaytest.Eventually(t, "refresh", func() bool {
 		return s.get(t, b, getAlice).Status == http.StatusOK && i.count("refresh_token") > 0
 	})
-	see("a call with two cookies", s.Do(t, http.MethodGet, getAlice, http.Header{"Cookie": {s.cookies(t, b).Get("Cookie") + "; " + sessionCookie + "=x"}}, ""))
+	two := http.Header{"Cookie": {s.cookies(t, b).Get("Cookie"), sessionCookie + "=x"}}
+	see("a call with two cookies", s.Do(t, http.MethodGet, getAlice, two, ""))
 	see("the session", s.get(t, b, "/auth/session"))
 	see("a forged call", s.Do(t, http.MethodPost, "/v1/orders", s.cookies(t, b), gatewaytest.OrderFor("alice")))
 	see("a wrong path", s.get(t, b, "/none"))
@@ -103,7 +105,8 @@ func secretsOfARun(t *testing.T, s *site, i *scripted, b *openidtest.Browser, se
 		seen["the admin's "+path] = gatewaytest.AdminGet(t, s.Gateway, path).Body
 	}
 
-	if !strings.Contains(seen["the admin's /metrics"], "portico_session_events_total") || !strings.Contains(seen["the admin's /config"], clientID) {
+	if !strings.Contains(seen["the admin's /metrics"], "portico_session_events_total") ||
+		!strings.Contains(seen["the admin's /config"], clientID) {
 		t.Error("the admin listener shows less than it should")
 	}
 

@@ -21,8 +21,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/testkit/servers"
 )
 
-// scripted is an OpenID provider whose keys and responses are the test's. It logs a user in without asking, and takes no pushed requests,
-// so that the whole request is in the URL. It is safe for concurrent use.
+// scripted is an OpenID provider whose keys and responses are the test's. It logs a user in without asking, and takes no pushed
+// requests, so that the whole request is in the URL. It is safe for concurrent use.
 type scripted struct {
 	url    string
 	signer authtest.Signer

@@ -59,6 +59,11 @@ func (p *pair) open(t *testing.T, at place, issuer *servers.Issuer, publicURL st
 		// A busy machine may need long for a thousand calls.
 		c.Policies = append(c.Policies, config.Policy{Selector: "*", Set: map[string]any{"timeout": "60s"}})
 
+		for name, upstream := range c.Upstreams {
+			upstream.Concurrency.Disabled = true
+			c.Upstreams[name] = upstream
+		}
+
 		if change != nil {
 			change(c)
 		}

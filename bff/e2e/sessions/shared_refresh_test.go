@@ -12,8 +12,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/testkit/openidtest"
 )
 
-// A thousand requests that arrive at two gateways with an expired access token cause one refresh. The issuer takes a refresh token once:
-// a second refresh would end the session.
+// A thousand requests that arrive at two gateways with an expired access token cause one refresh. The issuer takes a refresh token
+// once: a second refresh would end the session.
 func TestSharedRefreshAtExpiry(t *testing.T) {
 	t.Parallel()
 
