@@ -68,8 +68,18 @@ type events struct {
 	lines *bufio.Scanner
 }
 
+// openEvents opens a stream and waits for its first event: without one the response begins with a heartbeat, after 15 seconds.
 func (s *site) openEvents(t *testing.T) *events {
 	t.Helper()
+
+	const first = "first"
+
+	go func() {
+		select {
+		case s.backend.titles <- first:
+		case <-t.Context().Done():
+		}
+	}()
 
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/v1/shelves/long/books", http.NoBody)
 	if err != nil {
@@ -86,7 +96,10 @@ func (s *site) openEvents(t *testing.T) *events {
 
 	t.Cleanup(func() { _ = res.Body.Close() })
 
-	return &events{body: res.Body, lines: bufio.NewScanner(res.Body)}
+	e := &events{body: res.Body, lines: bufio.NewScanner(res.Body)}
+	e.next(t, first)
+
+	return e
 }
 
 // want sends an event and waits for it.
@@ -94,6 +107,13 @@ func (e *events) want(t *testing.T, b *backend, title string) {
 	t.Helper()
 
 	b.titles <- title
+
+	e.next(t, title)
+}
+
+// next waits for the next event.
+func (e *events) next(t *testing.T, title string) {
+	t.Helper()
 
 	for e.lines.Scan() {
 		if data, ok := strings.CutPrefix(e.lines.Text(), "data: "); ok {
@@ -252,7 +272,6 @@ func TestReloadsUnderLoad(t *testing.T) {
 
 	memory := s.remember(t)
 	stream, sending, load := s.openEvents(t), s.openUpload(t), s.startLoad(t)
-	stream.want(t, s.backend, "before")
 	sending.send(t)
 	gatewaytest.Eventually(t, "load", func() bool { return load.sent.Load() > 50 })
 
