@@ -49,8 +49,8 @@ func serveUsers(t *testing.T) (address string) {
 
 // flood keeps a gateway busy over many connections, with several requests on each at a time, until the context ends.
 type flood struct {
-	served, refused atomic.Int64
-	running         sync.WaitGroup
+	served, refused, late atomic.Int64
+	running               sync.WaitGroup
 }
 
 func (f *flood) start(ctx context.Context, t *testing.T, address string, connections int) {
@@ -105,6 +105,8 @@ func (f *flood) count(responses *bufio.Reader) error {
 		f.served.Add(1)
 	case http.StatusServiceUnavailable:
 		f.refused.Add(1)
+	case http.StatusGatewayTimeout:
+		f.late.Add(1)
 	default:
 		return fmt.Errorf("neither served nor refused: %s", res.Status)
 	}
@@ -160,5 +162,11 @@ func TestOverloadOfTheCPU(t *testing.T) {
 		t.Error("a breaker has opened")
 	}
 
-	t.Logf("served %d, refused %d", f.served.Load(), f.refused.Load())
+	ok, refused, late := f.served.Load(), f.refused.Load(), f.late.Load()
+	t.Logf("served %d, refused %d, timed out %d", ok, refused, late)
+
+	// If others use the CPU for seconds, those under way are late.
+	if late > (ok+refused)/100 {
+		t.Errorf("%d requests timed out", late)
+	}
 }
