@@ -124,9 +124,10 @@ func (l *load) stop() {
 
 // One of two gateways is replaced, and nobody notices.
 func TestRollingRestartFailsNoRequest(t *testing.T) {
-	// Not in parallel: it looks at what can be done in real time.
+	t.Parallel()
+
 	start := func() *running {
-		return runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.DrainDelay = 4 * time.Second })
+		return runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.DrainDelay = 5 * time.Second })
 	}
 
 	leaving := start()
@@ -156,7 +157,8 @@ func TestRollingRestartFailsNoRequest(t *testing.T) {
 
 // Everything that is accepted is answered, also by a gateway that clients go on calling, and operators can watch until then.
 func TestDrainAnswersWhatItAccepted(t *testing.T) {
-	// Not in parallel: it looks at what can be done in real time.
+	t.Parallel()
+
 	l := make(listening, 1)
 	s := gatewaytest.Start(t, onLoopback(func(c *config.Config) {
 		c.Auth = config.Auth{Disabled: true}
