@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/pages"
@@ -162,7 +163,11 @@ func (o options) gatewayConfig(cfg config.Config) (gateway.Config, error) {
 		Rules:      o.rules,
 		Composites: len(o.composites) > 0,
 		MuxOptions: o.muxOptions, Interceptors: len(o.dialOptions) > 0,
-		Vary: append([]string{cfg.Auth.APIKeys.Header}, cfg.Headers.Request...),
+		Vary: append([]string{cfg.Auth.APIKeys.Header}, cfg.Headers.Request...), ForwardsAuthorization: o.forwardsAuthorization(cfg),
+	}
+
+	if cfg.Auth.Sessions.On() {
+		routing.Vary = append(routing.Vary, "Cookie")
 	}
 
 	if a := o.authenticator; a != nil {
@@ -259,6 +264,22 @@ func (o options) homes() map[string]home {
 	}
 
 	return homes
+}
+
+// forwardsAuthorization returns whether backends of a service get the Authorization header of the caller. A composite may call any
+// upstream.
+func (o options) forwardsAuthorization(cfg config.Config) func(service protoreflect.FullName) bool {
+	homes, some := o.homes(), false
+
+	for _, u := range cfg.Upstreams {
+		some = some || u.ForwardAuthorization
+	}
+
+	return func(service protoreflect.FullName) bool {
+		at := homes[string(service)]
+
+		return cfg.Upstreams[at.upstream].ForwardAuthorization || at.composite && some
+	}
 }
 
 // methodsOf are the policies of the methods of each upstream, by upstream and RPC.

@@ -17,13 +17,15 @@ import (
 // something to calls that the gateway does not know; then only methods with a policy are shared.
 func (c *Compiled) sharedLegs(responses *cache.Cache, upstream string) map[string]leg.Sharer {
 	shared := map[string]leg.Sharer{}
+	authorization := c.config.Upstreams[upstream].ForwardAuthorization
 
 	if len(c.options.dialOptions[upstream]) == 0 {
 		for method := range schema.LinkedMethods() {
 			if schema.ReadOnly(method) && !method.IsStreamingClient() && !method.IsStreamingServer() {
 				rpc := schema.FullMethod(method)
 				shared[rpc] = responses.Method(cache.LegRule{
-					Upstream: upstream, RPC: rpc, Reply: method.Output(), Timeout: c.config.Server.RequestTimeout,
+					Upstream: upstream, RPC: rpc, Reply: method.Output(), Authorization: authorization,
+					Timeout: c.config.Server.RequestTimeout,
 				})
 			}
 		}
@@ -34,7 +36,7 @@ func (c *Compiled) sharedLegs(responses *cache.Cache, upstream string) map[strin
 			(schema.ReadOnly(m.Descriptor) || c.hasOnlyGet(m.Descriptor)) {
 			shared[rpc] = responses.Method(cache.LegRule{
 				Upstream: upstream, RPC: rpc, Reply: m.Descriptor.Output(), Cache: gateway.CachePolicy(m.Policy, c.config),
-				Timeout: m.Policy.Effective.GetTimeout().AsDuration(),
+				Authorization: authorization, Timeout: m.Policy.Effective.GetTimeout().AsDuration(),
 			})
 		}
 	}

@@ -114,7 +114,7 @@ func (a *Authenticator) identifyBrowser(w http.ResponseWriter, r *http.Request, 
 		}
 
 		if ok {
-			rec.Principal, rec.Authorization = found.Principal, found.Authorization
+			rec.Principal, rec.Authorization, rec.Session = found.Principal, found.Authorization, true
 			return nil
 		}
 	}

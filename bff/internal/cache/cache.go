@@ -67,6 +67,9 @@ type Rule struct {
 	// Vary are other headers of a request on which a response may depend: those that are forwarded to backends, and those other
 	// than Authorization that have credentials. They are for caches between here and the client.
 	Vary []string
+	// Authorization reports that a backend gets the Authorization header of the caller. Otherwise the fetch does not have it, and
+	// responses are shared by all credentials of a caller.
+	Authorization bool
 	// Ignore reports which query parameters have no effect. Nil: none.
 	Ignore func(parameter string) bool
 	// Normalize changes a query to the one of those with the same effect that stands for all of them. Nil: there is but one.

@@ -53,18 +53,19 @@ func (r *result) cause() error {
 }
 
 // forkRecord returns the record of a fetch for the request of another record, with what backends get of the client's header. A
-// public response must not depend on who happened to ask for it.
-func forkRecord(rec *reqinfo.Record, forward map[string][]string, public bool) *reqinfo.Record {
+// response must not depend on which of a caller's credentials was used first, unless the key has it, nor a public one on who
+// happened to ask for it.
+func (s *sharing) forkRecord(rec *reqinfo.Record, forward map[string][]string) *reqinfo.Record {
 	work := rec.Fork()
-	work.Forward = forward
+	work.Forward, work.Authorization = forward, s.authorizationOf(rec)
 
-	if public {
-		work.Client, work.APIKey, work.Authorization = netip.Addr{}, "", ""
+	if s.policy.Public {
+		work.Client, work.APIKey = netip.Addr{}, ""
 		work.Principal = reqinfo.Principal{Tenant: work.Principal.Tenant}
 	}
 
 	// What is forwarded is the same, or less.
-	if !public && len(forward) == len(rec.Forward) {
+	if !s.policy.Public && len(forward) == len(rec.Forward) {
 		work.ShareMetadata(rec)
 	}
 

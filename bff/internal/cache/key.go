@@ -23,11 +23,12 @@ const inlineNames = 8
 
 // key names the request that is made for the client's. Whatever is in the one is in the other, but for the id of the request, the
 // trace context and, in public scope, the caller: of that only the tenant.
-func (f *request) key(rec *reqinfo.Record, representation string, public bool) Key {
+func (rt *route) key(f *request, rec *reqinfo.Record) Key {
 	const inlineCapacity = 1 << 10 // Bytes. More cost an allocation.
 
 	d := make(digest.Buffer, 0, inlineCapacity).
-		Texts(rec.RPC, rec.Template, f.method, f.url.EscapedPath(), f.url.RawQuery, f.host, rec.Principal.Tenant, representation)
+		Texts(rec.RPC, rec.Template, f.method, f.url.EscapedPath(), f.url.RawQuery, f.host, rec.Principal.Tenant,
+			rt.cache.view.Representation)
 
 	d = d.Int(len(rec.PathParams))
 	for _, variable := range rec.PathParams {
@@ -41,25 +42,35 @@ func (f *request) key(rec *reqinfo.Record, representation string, public bool) K
 		d = append(d, sum[:]...)
 	}
 
-	if !public {
-		d = appendCaller(d, rec)
+	if !rt.policy.Public {
+		d = rt.appendCaller(d, rec)
 	}
 
 	return sha256.Sum256(d)
 }
 
-// appendCaller appends what backends, or handlers, may learn about the caller.
-func appendCaller(d digest.Buffer, rec *reqinfo.Record) digest.Buffer {
-	for _, text := range rec.Identity() {
+// appendCaller appends what backends, or handlers, may learn about the caller: the same for all its credentials, unless a backend
+// gets them.
+func (s *sharing) appendCaller(d digest.Buffer, rec *reqinfo.Record) digest.Buffer {
+	for _, text := range rec.Principal.Identity() {
 		d = d.Texts(text)
 	}
 
 	const maxAddress = 64 // Bytes. Those of a zone may be more, and cost an allocation.
 
 	address := rec.Client.AppendTo(make([]byte, 0, maxAddress))
-	d = append(d.Texts(rec.Authorization).Int(len(address)), address...)
+	d = append(d.Texts(s.authorizationOf(rec)).Int(len(address)), address...)
 
 	return d.List(rec.Principal.Scopes).List(rec.Principal.Roles)
+}
+
+// authorizationOf is what a fetch gets of the caller's Authorization header.
+func (s *sharing) authorizationOf(rec *reqinfo.Record) string {
+	if s.policy.Public || !s.authorization {
+		return ""
+	}
+
+	return rec.Authorization
 }
 
 // appendFields appends the fields of a header, or what backends get of it.

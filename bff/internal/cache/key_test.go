@@ -95,8 +95,7 @@ func TestRequestsThatDifferDoNotMix(t *testing.T) {
 			caller(func(p *reqinfo.Principal) { p.Scopes, p.Roles = nil, []string{"read"} }),
 		}},
 		{"roles", true, []call{{}, caller(func(p *reqinfo.Principal) { p.Roles = []string{"admin"} })}},
-		{"api_key", true, []call{{}, {rec: as(func(rec *reqinfo.Record) { rec.APIKey = "k1" })}}},
-		{"authorization", true, []call{
+		{"authorization_that_a_backend_gets", true, []call{
 			{},
 			{rec: as(func(rec *reqinfo.Record) { rec.Authorization = "Bearer 1" })},
 			{rec: as(func(rec *reqinfo.Record) { rec.Authorization = "Bearer 2" })},
@@ -115,6 +114,7 @@ func TestRequestsThatDifferDoNotMix(t *testing.T) {
 
 				rule := private()
 				rule.Cache.Public = scope == "public"
+				rule.Authorization = true
 				rt := numbered(t, rule)
 
 				for round := range 2 {
@@ -197,6 +197,14 @@ func TestRequestsThatDoNotDifferShare(t *testing.T) {
 		}},
 		{"other_headers", private(), []call{{}, with("User-Agent", "curl"), with("Cookie", "a=b"), with("Authorization", "Basic eA==")}},
 		{"name_of_the_request", private(), []call{{}, {rec: as(func(rec *reqinfo.Record) { rec.ID = "another-id" })}}},
+		{"credentials_of_a_caller", private(), []call{
+			{rec: as(func(rec *reqinfo.Record) { rec.Authorization = "Bearer 1" })},
+			{rec: as(func(rec *reqinfo.Record) { rec.Authorization = "Bearer 2" })},
+			{rec: as(func(rec *reqinfo.Record) { rec.Authorization, rec.Session = "Bearer 3", true })},
+			{rec: as(func(rec *reqinfo.Record) { rec.Session = true })},
+			{rec: as(func(rec *reqinfo.Record) { rec.APIKey = "k1" })},
+			{},
+		}},
 		{"callers_in_public_scope", public(), []call{{}, {rec: other}, {rec: anonymous()}}},
 	}
 
@@ -285,7 +293,8 @@ func TestFetchHasWhatCounts(t *testing.T) {
 	}
 }
 
-// The fetch for an answer for all once had the credentials of the first who asked.
+// The fetch for an answer for all once had the credentials of the first who asked. That for one caller has the token only if it is
+// in the key.
 func TestFetchForAllIsNobodys(t *testing.T) {
 	t.Parallel()
 
@@ -294,18 +303,25 @@ func TestFetchForAllIsNobodys(t *testing.T) {
 		rec.APIKey, rec.Authorization = "k1", "Bearer 1"
 	})
 
-	for _, rule := range []cache.Rule{private(), public()} {
+	forwarding := private()
+	forwarding.Authorization = true
+
+	for _, rule := range []cache.Rule{private(), forwarding, public()} {
 		var got *reqinfo.Record
 
 		rt := serve(t, rule, func(_ http.ResponseWriter, r *http.Request) { got = reqinfo.From(r.Context()) })
 		call{rec: rec}.to(t, rt)
 
-		want := rec
+		want, authorization := rec, ""
 		if rule.Cache.Public {
 			want = &reqinfo.Record{Principal: reqinfo.Principal{Tenant: "acme"}}
 		}
 
-		if !reflect.DeepEqual(got.Principal, want.Principal) || got.APIKey != want.APIKey || got.Authorization != want.Authorization ||
+		if rule.Authorization {
+			authorization = rec.Authorization
+		}
+
+		if !reflect.DeepEqual(got.Principal, want.Principal) || got.APIKey != want.APIKey || got.Authorization != authorization ||
 			got.Client != want.Client {
 			t.Errorf("public %t: fetched for %+v, %q, %q, %s", rule.Cache.Public, got.Principal, got.APIKey, got.Authorization, got.Client)
 		}

@@ -34,6 +34,8 @@ type LegRule struct {
 	Reply protoreflect.MessageDescriptor
 	// Cache is what the schema says. The zero value: only calls of the same caller at the same time share a reply.
 	Cache policy.Cache
+	// Authorization reports that the backend gets the Authorization header of the caller.
+	Authorization bool
 	// Timeout is how long a call may take that is not bound to the time of one leg: a refresh, or one in place of a call that ran
 	// out of time before others did.
 	Timeout time.Duration
@@ -51,7 +53,7 @@ type Method struct {
 // Method shares the replies of a method with the rules that routes have. Replies are shared by legs, not with requests to a route.
 // Its refusals belong outside of it, as for routes.
 func (c *Cache) Method(rule LegRule) *Method {
-	m := &Method{sharing: newSharing(c, rule.RPC, rule.Cache, rule.Timeout), upstream: rule.Upstream}
+	m := &Method{sharing: newSharing(c, rule.RPC, rule.Cache, rule.Authorization, rule.Timeout), upstream: rule.Upstream}
 	if slices.ContainsFunc(rule.Cache.Tags, func(tag policy.Tag) bool { return len(tag.ResponseFields()) > 0 }) {
 		m.reply = rule.Reply
 	}
@@ -140,7 +142,7 @@ func (l *legLookup) newKey() (Key, error) {
 	d = appendFields(d, l.forward)
 
 	if !l.policy.Public {
-		d = appendCaller(d, l.rec)
+		d = l.appendCaller(d, l.rec)
 	}
 
 	// It is the last, and does not need its length.
@@ -162,7 +164,7 @@ func (l *legLookup) newKey() (Key, error) {
 // prepare implements fetcher.
 func (l *legLookup) prepare() *reqinfo.Record {
 	l.sent = proto.Clone(l.request)
-	work := forkRecord(l.rec, l.forward, l.policy.Public)
+	work := l.forkRecord(l.rec, l.forward)
 
 	if l.endsWithLeg() {
 		work.Reserved = l.rec.Reserved

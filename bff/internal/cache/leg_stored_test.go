@@ -81,14 +81,15 @@ func TestScopeOfRepliesToLegs(t *testing.T) {
 		})
 	}
 
-	public := storedLegs()
-	public.Cache.Public = true
+	public, forwarded := storedLegs(), storedLegs()
+	public.Cache.Public, forwarded.Authorization = true, true
 
 	for name, tt := range map[string]struct {
 		rule cache.LegRule
 		want [3]string
 	}{
-		"private": {storedLegs(), [3]string{"ada,a,Bearer x,k", "bob,a,Bearer x,k", "ada,b,Bearer x,k"}},
+		"private":   {storedLegs(), [3]string{"ada,a,,k", "bob,a,,k", "ada,b,,k"}},
+		"forwarded": {forwarded, [3]string{"ada,a,Bearer x,k", "bob,a,Bearer x,k", "ada,b,Bearer x,k"}},
 		// The backend learns no more than the tenant.
 		"public": {public, [3]string{",a,,", ",a,,", ",b,,"}},
 	} {

@@ -197,7 +197,6 @@ func TestLegsOfDifferentCallersShareNothing(t *testing.T) {
 		"tenant":    as(func(rec *reqinfo.Record) { rec.Principal.Tenant = "acme" }),
 		"scopes":    as(func(rec *reqinfo.Record) { rec.Principal.Scopes = []string{"read", "write"} }),
 		"roles":     as(func(rec *reqinfo.Record) { rec.Principal.Roles = []string{"admin"} }),
-		"key":       as(func(rec *reqinfo.Record) { rec.APIKey = "k" }),
 		"token":     as(func(rec *reqinfo.Record) { rec.Authorization = "Bearer x" }),
 		"address":   as(func(rec *reqinfo.Record) { rec.Client = netip.MustParseAddr("192.0.2.2") }),
 		"anonymous": anonymous(),
@@ -207,6 +206,8 @@ func TestLegsOfDifferentCallersShareNothing(t *testing.T) {
 
 	for name, other := range tests {
 		for _, rule := range []cache.LegRule{legRule(), storedLegs()} {
+			rule.Authorization = true
+
 			t.Run(fmt.Sprint(name, "/", rule.Cache.TTL), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
@@ -226,6 +227,9 @@ func TestLegsWithTheSameEffectShare(t *testing.T) {
 	t.Parallel()
 
 	tests := map[string]*reqinfo.Record{
+		"another_token":   as(func(rec *reqinfo.Record) { rec.Authorization = "Bearer x" }),
+		"a_session":       as(func(rec *reqinfo.Record) { rec.Authorization, rec.Session = "Bearer x", true }),
+		"an_api_key":      as(func(rec *reqinfo.Record) { rec.APIKey = "k" }),
 		"another_request": as(func(rec *reqinfo.Record) { rec.ID, rec.RPC, rec.Template = "b", "/a.B/C", "/v1/c" }),
 		"another_trace":   as(func(rec *reqinfo.Record) { rec.Forward = map[string][]string{"traceparent": {"00-1"}} }),
 	}

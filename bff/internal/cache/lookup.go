@@ -17,6 +17,8 @@ type sharing struct {
 	cache  *Cache
 	rpc    string
 	policy policy.Cache
+	// authorization reports that a backend gets the Authorization header of the caller.
+	authorization bool
 	// timeout is how long a fetch may take, whether or not a request still waits for it.
 	timeout time.Duration
 
@@ -28,10 +30,10 @@ type sharing struct {
 	life time.Duration
 }
 
-func newSharing(cache *Cache, rpc string, c policy.Cache, timeout time.Duration) sharing {
+func newSharing(cache *Cache, rpc string, c policy.Cache, authorization bool, timeout time.Duration) sharing {
 	return sharing{
-		cache: cache, rpc: rpc, policy: c, timeout: timeout, refreshes: make(chan struct{}, maxRefreshes),
-		tagged: len(c.Tags) > 0, life: c.TTL + max(c.StaleWhileRevalidate, c.StaleIfError),
+		cache: cache, rpc: rpc, policy: c, authorization: authorization, timeout: timeout,
+		refreshes: make(chan struct{}, maxRefreshes), tagged: len(c.Tags) > 0, life: c.TTL + max(c.StaleWhileRevalidate, c.StaleIfError),
 	}
 }
 

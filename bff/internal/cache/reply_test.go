@@ -37,6 +37,7 @@ func TestAnswersSayHowTheyMayBeKept(t *testing.T) {
 	stale := policy.Cache{TTL: 90 * time.Second, StaleWhileRevalidate: 30 * time.Second, StaleIfError: time.Hour, Public: true}
 	closed, staleRule := public(), public()
 	closed.Public, staleRule.Cache = false, stale
+	session := as(func(rec *reqinfo.Record) { rec.Session = true })
 
 	tests := []struct {
 		name string
@@ -51,6 +52,9 @@ func TestAnswersSayHowTheyMayBeKept(t *testing.T) {
 		{"public_for_some", closed, ada(), "private, max-age=60"},
 		{"public_for_a_tenant", public(), as(func(rec *reqinfo.Record) { rec.Principal.Tenant = "acme" }), "private, max-age=60"},
 		{"tagged", tagged(), ada(), "private, no-cache"},
+		{"private_of_a_session", private(), session, "private, no-cache"},
+		{"public_of_a_session", public(), session, "public, max-age=60"},
+		{"public_for_some_of_a_session", closed, session, "private, no-cache"},
 		{"stale", staleRule, ada(), "public, max-age=90, stale-while-revalidate=30, stale-if-error=3600"},
 	}
 

@@ -40,7 +40,7 @@ func (rt *route) newRequest(r *http.Request, query string, body []byte) request 
 
 // prepare implements fetcher. The fetch has all its time before it.
 func (e *exchange) prepare() *reqinfo.Record {
-	work := forkRecord(e.rec, e.request.forward, e.policy.Public)
+	work := e.forkRecord(e.rec, e.request.forward)
 	work.Start = time.Now()
 
 	if !mayForce(e.rec, e.policy.Public) {

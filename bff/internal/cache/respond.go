@@ -147,13 +147,17 @@ func (e *exchange) send(status int, body []byte) {
 // bufferedSize is how many bytes of a response net/http buffers before it sends its header.
 const bufferedSize = 2 << 10
 
-// cacheControl says "public" only if anyone who can send the request may have the response.
+// cacheControl says "public" only if anyone who can send the request may have the response. A browser must not show what it has
+// stored of a session once that has ended, which it may not know: it asks each time.
 func (e *exchange) cacheControl() []string {
-	if e.route.rule.Public && e.policy.Public && e.rec.Principal.Tenant == "" {
+	switch {
+	case e.route.rule.Public && e.policy.Public && e.rec.Principal.Tenant == "":
 		return e.route.public
+	case e.rec.Session:
+		return e.route.session
+	default:
+		return e.route.private
 	}
-
-	return e.route.private
 }
 
 // joined is one list of the values that came before and the last, which is usually the only one.

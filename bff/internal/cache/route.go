@@ -20,9 +20,9 @@ type route struct {
 	next http.Handler
 	// fields are the bound headers that a fetch gets, in canonical form.
 	fields []string
-	// vary are the names in the Vary of responses. private and public are their Cache-Control.
-	vary            []string
-	private, public []string
+	// vary are the names in the Vary of responses. private, session and public are their Cache-Control.
+	vary                     []string
+	private, session, public []string
 	// lastVary caches the last result of routeVary.
 	lastVary atomic.Pointer[varyPair]
 }
@@ -35,7 +35,7 @@ type varyPair struct {
 
 func newRoute(cache *Cache, rule Rule, next http.Handler) *route {
 	rt := &route{
-		sharing: newSharing(cache, rule.RPC, rule.Cache, rule.Timeout), rule: rule, next: next,
+		sharing: newSharing(cache, rule.RPC, rule.Cache, rule.Authorization, rule.Timeout), rule: rule, next: next,
 		fields: canonical(rule.Headers),
 		// Even a public response may depend on credentials: they determine the tenant.
 		vary: canonical([]string{headerAccept, headerAcceptEncoding, "Authorization"}, rule.Headers, rule.Vary),
@@ -43,6 +43,7 @@ func newRoute(cache *Cache, rule Rule, next http.Handler) *route {
 
 	directives := rt.directives()
 	rt.private, rt.public = []string{"private, " + directives}, []string{"public, " + directives}
+	rt.session = []string{"private, " + noCache}
 
 	return rt
 }
@@ -100,7 +101,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := reqinfo.From(r.Context())
 	e.lookup = lookup{
 		sharing: &rt.sharing, fetcher: e, ctx: r.Context(), rec: rec, arrived: arrived, grace: resultGrace,
-		key: e.request.key(rec, rt.cache.view.Representation, rt.policy.Public), control: rt.controlOf(rec, r.Header),
+		key: rt.key(&e.request, rec), control: rt.controlOf(rec, r.Header),
 	}
 	e.respond(e.serve())
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth"
@@ -52,6 +53,8 @@ type Config struct {
 	Cache *cache.Cache
 	// Vary are headers of requests that backends get, or that identify the caller.
 	Vary []string
+	// ForwardsAuthorization reports whether backends of a service get the Authorization header of the caller. Nil: none do.
+	ForwardsAuthorization func(service protoreflect.FullName) bool
 	// Idempotency stores the responses to requests with a key.
 	Idempotency *idempotency.Deduplicator
 	// Compress compresses responses that are single messages. Nil: they are not.
@@ -225,6 +228,9 @@ func (r *Route) cacheRule(config Config) cache.Rule {
 		Ignore: r.binding.Ignores, Normalize: r.binding.NormalizeFields,
 		Vary: config.Vary, Accept: r.accepted, Headers: r.headerNames(),
 		Public: config.Settings.Auth.Disabled || r.Policy.Effective.GetAccess().GetPublic(),
+	}
+	if forwards := config.ForwardsAuthorization; forwards != nil {
+		rule.Authorization = forwards(r.Descriptor.Parent().FullName())
 	}
 
 	return rule

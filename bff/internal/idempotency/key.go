@@ -73,15 +73,15 @@ func unquote(text string) (string, bool) {
 	return "", false
 }
 
-// scoped is the key as a store gets it: with the caller and the RPC. Anonymous callers are distinguished by their addresses. A
-// token is not a part of it: a client may have a new one when it tries again.
+// scoped is the key as a store gets it: with the caller and the RPC. Anonymous callers are distinguished by their addresses. The
+// credential is not a part of it: a client may have a new one when it tries again.
 func scoped(rec *reqinfo.Record, rpc, key string) string {
 	d := make(digest.Buffer, 0, inlineCapacity)
 
 	if rec.Principal.Anonymous() {
 		d = d.Texts("client", rec.Client.Unmap().WithZone("").String())
 	} else {
-		caller := rec.Identity()
+		caller := rec.Principal.Identity()
 		d = d.Texts("principal").Texts(caller[:]...)
 	}
 

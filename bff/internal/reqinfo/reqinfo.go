@@ -38,6 +38,8 @@ type Record struct {
 	Authorization string
 	// Login is where a browser without a credential can log in. Empty: nowhere, or the request has another credential.
 	Login string
+	// Session reports that the caller has the session of a browser, whose cookie is sent without the page's doing.
+	Session bool
 	// SessionEnded reports that the request has the cookie of a session that has ended.
 	SessionEnded bool
 	// Forward are the client's headers on the allow-list, by the lower-case names of gRPC metadata.
@@ -177,11 +179,9 @@ func Plain(text string) bool {
 	return text != "" && text == strings.TrimSpace(text)
 }
 
-// Identity identifies a caller: issuer, subject, tenant and the id of its API key. It is part of the key of all that is stored for
-// one caller alone. It is empty for an anonymous caller.
-func (r *Record) Identity() [4]string {
-	return [...]string{r.Principal.Issuer, r.Principal.Subject, r.Principal.Tenant, r.APIKey}
-}
+// Identity identifies a caller, whatever credential it has used: issuer, subject and tenant. It is part of the key of all that is
+// stored for one caller alone. It is empty for an anonymous caller.
+func (p Principal) Identity() [3]string { return [...]string{p.Issuer, p.Subject, p.Tenant} }
 
 // IsTraceContext reports whether forwarded metadata is about the trace of a request, so that the response does not depend on it.
 func IsTraceContext(name string) bool { return name == "traceparent" || name == "tracestate" }
