@@ -2,6 +2,7 @@ package runbook_test
 
 import (
 	"context"
+	"encoding/base64"
 	"net"
 	"net/http"
 	"os"
@@ -85,7 +86,7 @@ type drill struct {
 }
 
 // startDrill starts a gateway on which everything is well, but for what begins to be wrong before a gateway does: its certificate
-// expires in an hour, and an issuer does not answer.
+// expires in an hour, and an issuer and the OpenID provider do not answer.
 func startDrill(t *testing.T) *drill {
 	t.Helper()
 
@@ -105,6 +106,10 @@ func startDrill(t *testing.T) *drill {
 		c.Auth.Issuers = append(c.Auth.Issuers, config.Issuer{
 			Issuer: "https://down.example.com", Audiences: []string{"a"}, JWKSURL: "http://127.0.0.1:1/keys",
 		})
+		c.Auth.Sessions = config.Sessions{
+			Issuer: "http://127.0.0.1:1", ClientID: "portico", Identity: config.IdentityIDToken, PublicURL: "https://app.example.com",
+			Keys: []string{base64.StdEncoding.EncodeToString(make([]byte, 32))},
+		}
 		c.Redis.URL = d.redis.URL()
 		// On a busy machine a reply may come late while all is well.
 		c.Redis.Timeout = 10 * time.Second
@@ -198,6 +203,7 @@ func (d *drill) badTraffic(t *testing.T) {
 	for range 5 {
 		for path, want := range map[string]int{
 			"/v1/users/ada/orders": http.StatusServiceUnavailable, "/nowhere": http.StatusNotFound,
+			"/auth/login": http.StatusServiceUnavailable, "/auth/callback?state=x": http.StatusBadRequest,
 		} {
 			if got := d.get(t, "ada", path); got != want {
 				t.Errorf("%s: %d", path, got)

@@ -221,5 +221,6 @@ func (f *fleet) answers() map[string]answer {
 		"9.2":  {never, never},
 		"10.1": drilled(`{rpc="dashboard.v1.DashboardService.GetMyDashboard",part="orders",code="UNAVAILABLE"}`),
 		"10.2": drilled(`{instance="drilled"}`),
+		"11.1": drilled(`{event="login",outcome="unavailable"}`, `{event="login",outcome="refused"}`),
 	}
 }

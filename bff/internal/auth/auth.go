@@ -1,8 +1,8 @@
 // Package auth authenticates callers (Identify) and authorizes them (Require). Callers present signed access tokens (RFC 7519,
-// RFC 9068) as bearer tokens (RFC 6750), API keys or client certificates.
+// RFC 9068) as bearer tokens (RFC 6750), API keys, client certificates, or the cookie of a session, which package session has.
 //
-// It issues no tokens (for development, devissuer does), it has no sessions or cookies, and it does not decide on data: whether a
-// caller may see a certain order is for the order service to decide.
+// It issues no tokens (for development, devissuer and devprovider do), and it does not decide on data: whether a caller may see a
+// certain order is for the order service to decide.
 package auth
 
 import (
