@@ -4,12 +4,17 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/config"
 )
 
-var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+var (
+	yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+	testName  = regexp.MustCompile("`(Test[A-Z]\\w+)`")
+	testFunc  = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
+)
 
 // The gateway accepts the configurations on the page about sessions.
 func TestConfigurationsOfSessions(t *testing.T) {
@@ -29,6 +34,32 @@ func TestConfigurationsOfSessions(t *testing.T) {
 		loaded, err := config.Load(path, nil)
 		if err != nil || !loaded.Auth.Sessions.On() {
 			t.Errorf("%v\n%s", err, block)
+		}
+	}
+}
+
+// The tests that the threat model names exist.
+func TestThreatsOfSessions(t *testing.T) {
+	t.Parallel()
+
+	files, err := filepath.Glob("../bff/e2e/sessions/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var known []string
+	for _, file := range files {
+		known = append(known, submatches(testFunc, read(t, file))...)
+	}
+
+	named := submatches(testName, read(t, "sessions.md"))
+	if len(named) == 0 {
+		t.Fatal("no test is named")
+	}
+
+	for _, name := range named {
+		if !slices.Contains(known, name) {
+			t.Errorf("there is no %s", name)
 		}
 	}
 }

@@ -184,7 +184,9 @@ func (f *fleet) answers() map[string]answer {
 	)
 
 	hours := float64(f.now.Unix()) / time.Hour.Seconds()
-	failing := answer{drilled: []want{{`{route="/v1/users/{user_id}/orders"}`, 0.9, 1}, {`{route="/v1/payments/{payment_id}"}`, 0.5, 1}}}
+	failing := answer{drilled: []want{
+		{`{route="/v1/users/{user_id}/orders"}`, 0.9, 1}, {`{route="/v1/payments/{payment_id}"}`, 0.5, 1}, {`{route="/auth/login"}`, 0.9, 1},
+	}}
 	soon := []want{{expires, 0, 1}}
 	never := []want{{`{instance="drilled",issuer="https://down.example.com"}`, hours - 1, hours + 1}}
 	builds := []want{
