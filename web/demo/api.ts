@@ -1,19 +1,5 @@
 import { ProblemError, problemFrom } from "../client/problem.js";
-
-/** A caller that the page can act as, with a token of the development issuer. */
-export interface Caller {
-  name: string;
-  label: string;
-  /** Undefined: a caller without a token. */
-  scopes?: string[];
-}
-
-export const callers: readonly Caller[] = [
-  { name: "alice", label: "alice", scopes: [] },
-  { name: "bob", label: "bob", scopes: [] },
-  { name: "admin", label: "admin (users:admin, orders:admin)", scopes: ["users:admin", "orders:admin"] },
-  { name: "nobody", label: "nobody (no token)" },
-];
+import { csrf, loginOf } from "./session.js";
 
 /** A request and its response. */
 export interface Exchange<Data> {
@@ -30,15 +16,14 @@ export interface Exchange<Data> {
   problem?: ProblemError;
 }
 
-/** Calls the API as the chosen caller. */
+/** Calls the API with the session of the browser, whose cookie no script sees. */
 export class Api {
-  readonly #tokens = new Map<string, { token: string; until: number }>();
-
-  constructor(readonly caller: () => Caller) {}
+  /** Calls loggedOut for every response that says that one has to log in. */
+  constructor(readonly loggedOut: () => void) {}
 
   /** Sends a request. The result of an error response has a problem; only a request without a response throws. */
   async send<Data>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Exchange<Data>> {
-    const init = await this.#init(method, body, headers);
+    const init = request(method, body, headers);
     const start = performance.now();
     // The response is to be the gateway's, not one that the browser has stored, as its headers say which calls were made for it.
     const response = await fetch(path, { ...init, cache: "no-store" });
@@ -53,55 +38,41 @@ export class Api {
       text,
     };
     if (!response.ok) {
-      return { ...exchange, problem: await problemFrom(copy) };
+      return { ...exchange, problem: await this.#problem(copy) };
     }
     return { ...exchange, data: JSON.parse(text) as Data };
   }
 
   /** Opens a stream of lines. Throws a ProblemError for an error response. */
   async open(path: string, signal: AbortSignal): Promise<Response> {
-    const init = await this.#init("GET", undefined, { Accept: "application/x-ndjson" });
-    const response = await fetch(path, { ...init, signal });
+    const response = await fetch(path, { ...request("GET", undefined, { Accept: "application/x-ndjson" }), signal });
     if (!response.ok) {
-      throw await problemFrom(response);
+      throw await this.#problem(response);
     }
     return response;
   }
 
-  async #init(method: string, body: unknown, extra: Record<string, string>): Promise<RequestInit> {
-    const headers = new Headers(extra);
-    // Otherwise a browser that is not to use its cache asks the gateway not to use its own.
-    headers.set("Cache-Control", "max-stale");
-    const token = await this.#token(this.caller());
-    if (token) {
-      headers.set("Authorization", `Bearer ${token}`);
+  async #problem(response: Response): Promise<ProblemError> {
+    const problem = await problemFrom(response);
+    if (loginOf(problem)) {
+      this.loggedOut();
     }
-    if (body === undefined) {
-      return { method, headers };
-    }
-    headers.set("Content-Type", "application/json");
-    return { method, headers, body: JSON.stringify(body) };
+    return problem;
   }
+}
 
-  async #token({ name, scopes }: Caller): Promise<string | undefined> {
-    if (!scopes) {
-      return undefined;
-    }
-    const kept = this.#tokens.get(name);
-    if (kept && kept.until > Date.now()) {
-      return kept.token;
-    }
-    const query = new URLSearchParams([["subject", name], ...scopes.map((scope) => ["scope", scope])]);
-    const got = await local<{ token: string; expiresIn: number }>("GET", `/dev/token?${query}`);
-    // Half of its lifetime, so that it does not expire on the way.
-    this.#tokens.set(name, { token: got.token, until: Date.now() + got.expiresIn * 500 });
-    return got.token;
+function request(method: string, body: unknown, extra: Record<string, string>): RequestInit {
+  // Without max-stale, a browser that is not to use its cache asks the gateway not to use its own.
+  const headers = { ...csrf, "Cache-Control": "max-stale", ...extra };
+  if (body === undefined) {
+    return { method, headers };
   }
+  return { method, headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(body) };
 }
 
 /** Calls an endpoint of `portico dev` itself. Throws a ProblemError for an error response. */
 export async function local<Data>(method: string, path: string): Promise<Data> {
-  const response = await fetch(path, { method });
+  const response = await fetch(path, { method, headers: csrf });
   if (!response.ok) {
     throw await problemFrom(response);
   }

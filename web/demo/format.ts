@@ -17,6 +17,11 @@ export function day(timestamp: string | undefined): string {
   return timestamp ? new Intl.DateTimeFormat("en", { dateStyle: "medium" }).format(new Date(timestamp)) : "–";
 }
 
+/** The time of day of an RFC 3339 timestamp. */
+export function minute(timestamp: string): string {
+  return new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(new Date(timestamp));
+}
+
 /** A time of day with seconds. */
 export function clock(date: Date): string {
   return new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }).format(date);

@@ -1,7 +1,8 @@
 import type { DashboardV1Dashboard, OrderpageV1OrderPage, OrderV1Order, paths } from "@portico/client/schema";
-import { Api, type Caller, callers, type Exchange, local, reason } from "./api.js";
+import { Api, type Exchange, local, reason } from "./api.js";
 import { Backends } from "./backends.js";
 import { burst } from "./burst.js";
+import { Caller } from "./caller.js";
 import { showDashboard } from "./dashboard.js";
 import { byId, fill, h } from "../page/dom.js";
 import { indented, showExchange, summary } from "./exchange.js";
@@ -15,9 +16,14 @@ const mine: keyof paths = "/v1/me/dashboard";
 const anyones: keyof paths = "/v1/users/{user_id}/dashboard";
 const orderPage: keyof paths = "/v1/orders/{order_id}/page";
 const pageOf = (orderId: string) => orderPage.replace("{order_id}", encodeURIComponent(orderId));
-/** An order of alice in the demo data, with two payments. */
-const shipped = "ord_01kj2wq5m7t9r4b8x6h3g1f0ca";
-const routes = [mine, anyones.replace("{user_id}", "alice"), anyones.replace("{user_id}", "bob"), pageOf(shipped)];
+/** Orders in the demo data: one of alice with two payments, and one of bob. */
+const orderOf = { alice: "ord_01kj2wq5m7t9r4b8x6h3g1f0ca", bob: "ord_01kh7b3c9f6g2j8m4q0r5t1vwb" };
+
+/** What a caller is offered to ask for: first what is their own. */
+function routesFor(subject: string | undefined): string[] {
+  const [first, second] = subject === "bob" ? (["bob", "alice"] as const) : (["alice", "bob"] as const);
+  return [mine, ...[first, second].map((user) => anyones.replace("{user_id}", user)), pageOf(orderOf[first])];
+}
 
 /** What a composite answers with. */
 type Page = DashboardV1Dashboard | OrderpageV1OrderPage;
@@ -53,11 +59,11 @@ function chosen(): Composite {
 const tries = 20;
 const pause = 500;
 
-const callerChoice = byId<HTMLSelectElement>("caller");
 const pathChoice = byId<HTMLSelectElement>("path");
 const parts = byId("parts");
 
-const api = new Api(() => callers.find(({ name }) => name === callerChoice.value) ?? (callers[0] as Caller));
+const caller = new Caller(begin);
+const api = new Api(() => caller.ended());
 const orders = new Orders(api, byId("watch"), () => void refresh(), complain);
 const actions = {
   open: (order: OrderV1Order) => open(pageOf(order.orderId ?? "")),
@@ -90,14 +96,48 @@ async function refresh(): Promise<boolean | undefined> {
     show(parts, exchange);
     byId("raw").textContent = indented(exchange.text);
     byId("announcement").textContent = summary(title, exchange);
+    if (exchange.data) {
+      // The request has prolonged the session.
+      void caller.check().catch(() => undefined);
+    }
     return exchange.data !== undefined && !exchange.data.partialErrors?.length;
   } catch (error) {
-    complain("No response", error);
+    if (own === turn) {
+      complain("No response", error);
+    }
     return undefined;
   } finally {
     if (own === turn) {
       parts.setAttribute("aria-busy", "false");
     }
+  }
+}
+
+/** Removes what is of one caller. */
+function clear(): void {
+  turn++;
+  orders.leave();
+  for (const id of ["exchange", "calls", "notices", "parts", "raw", "burst-result", "announcement"]) {
+    fill(byId(id));
+  }
+  pathChoice.replaceChildren();
+}
+
+/** Begins anew as another caller, or as nobody; while that is not known, there is nothing to show. */
+function begin(): void {
+  clear();
+  if (caller.known) {
+    routesFor(caller.subject).forEach(offer);
+    void refresh();
+  }
+}
+
+/** Finds out who is logged in. */
+async function identify(): Promise<void> {
+  try {
+    await caller.check();
+  } catch (error) {
+    complain("It is not known who is logged in", error);
   }
 }
 
@@ -163,29 +203,28 @@ async function showInfo(): Promise<void> {
   show("link-readme", readme);
   show("link-metrics", admin && `${admin}/metrics`);
   show("link-upstreams", admin && `${admin}/upstreams`);
-  const only = "For development only: it hands out tokens for anyone.";
+  const only = "For development only: anyone can call as anyone.";
   byId("footer").textContent = `portico dev, version ${version}, ${routes} routes. ${only}`;
 }
 
 async function start(): Promise<void> {
-  callerChoice.append(...callers.map(({ name, label }) => h("option", { attributes: { value: name } }, label)));
-  routes.forEach(offer);
-  callerChoice.addEventListener("change", () => {
-    orders.leave();
-    fill(byId("notices"));
-    void refresh();
-  });
   pathChoice.addEventListener("change", () => void refresh());
   whilePressed(byId<HTMLButtonElement>("send"), refresh);
   whilePressed(byId<HTMLButtonElement>("place"), () => orders.place());
   whilePressed(byId<HTMLButtonElement>("burst"), () => burst(api, pathChoice.value, byId("burst-result")));
-  // A backend may have been switched elsewhere meanwhile.
+  whilePressed(byId<HTMLButtonElement>("logout"), () => caller.logOut(false));
+  whilePressed(byId<HTMLButtonElement>("logout-everywhere"), () => caller.logOut(true));
+  // A backend may have been switched elsewhere meanwhile, and the user may have logged out in another tab.
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") {
       void backends.refresh().catch(() => undefined);
+      void identify();
     }
   });
-  await Promise.all([backends.refresh(), showInfo(), refresh()]);
+  // What the browser keeps for its back button has nothing of the user, who may have logged out by then.
+  addEventListener("pagehide", () => caller.forget());
+  addEventListener("pageshow", ({ persisted }) => void (persisted && identify()));
+  await Promise.all([backends.refresh(), showInfo(), identify()]);
 }
 
 start().catch((error: unknown) => complain("The page could not start", error));

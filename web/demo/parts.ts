@@ -2,16 +2,19 @@ import type { PorticoV1PartialError, ProfileV1Profile } from "@portico/client/sc
 import type { ProblemError } from "../client/problem.js";
 import { button, type Child, h } from "../page/dom.js";
 import { label } from "./format.js";
+import { loginOf } from "./session.js";
 
 /** A warning or an error, with an optional second sentence. */
-export function notice(kind: "warn" | "bad", text: string, hint?: string): HTMLElement {
+export function notice(kind: "warn" | "bad", text: string, hint?: Child): HTMLElement {
   return h("div", { class: `notice ${kind}` }, h("p", {}, text), hint ? h("p", {}, hint) : undefined);
 }
 
-/** The notice about an error response; the hint is for a backend that is down. */
+/** The notice about an error response, with the link by which one can log in if it has one. The hint is for a backend that is down. */
 export function noPage(noun: string, problem: ProblemError | undefined, hint: string): HTMLElement {
   const down = problem?.code === "UNAVAILABLE";
-  return notice(down ? "warn" : "bad", `No ${noun}: ${problem?.code} — ${problem?.detail}`, down ? hint : undefined);
+  const login = loginOf(problem);
+  const link = login && h("a", { attributes: { href: login } }, "Log in");
+  return notice(down ? "warn" : "bad", `No ${noun}: ${problem?.code} — ${problem?.detail}`, down ? hint : link);
 }
 
 /** The notice about a part that is missing, if it is; the subject is what is not available, with its verb. */

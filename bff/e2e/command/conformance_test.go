@@ -17,7 +17,7 @@ var exchanges conformance.Tally
 func checked(next http.RoundTripper) http.RoundTripper {
 	return &conformance.Transport{
 		Next: next, Tally: &exchanges,
-		Pages: []string{"/", "/openapi.json", "/openapi.yaml", "/docs", "/docs/", "/dev/", "/demo/", "/favicon.ico"},
+		Pages: []string{"/", "/auth/", "/openapi.json", "/openapi.yaml", "/docs", "/docs/", "/dev/", "/demo/", "/favicon.ico"},
 	}
 }
 

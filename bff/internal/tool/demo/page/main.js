@@ -98,22 +98,51 @@ function isFieldError(value) {
   return typeof field === "string" && typeof description === "string";
 }
 
-// web/demo/api.ts
-var callers = [
-  { name: "alice", label: "alice", scopes: [] },
-  { name: "bob", label: "bob", scopes: [] },
-  { name: "admin", label: "admin (users:admin, orders:admin)", scopes: ["users:admin", "orders:admin"] },
-  { name: "nobody", label: "nobody (no token)" }
-];
-var Api = class {
-  constructor(caller) {
-    this.caller = caller;
+// web/demo/session.ts
+var csrf = { "X-Csrf": "1" };
+async function current() {
+  const response = await fetch("/auth/session", { headers: csrf, cache: "no-store" });
+  if (response.ok) {
+    return await response.json();
   }
-  caller;
-  #tokens = /* @__PURE__ */ new Map();
+  if (response.status === 404) {
+    return "off";
+  }
+  const problem = await problemFrom(response);
+  if (problem.status === 401) {
+    return "none";
+  }
+  throw problem;
+}
+async function logOut(everywhere) {
+  const response = await fetch(`/auth/logout${everywhere ? "?everywhere=true" : ""}`, { method: "POST", headers: csrf });
+  if (response.ok) {
+    return (await response.json()).logout_url;
+  }
+  const problem = await problemFrom(response);
+  if (problem.status === 401) {
+    return void 0;
+  }
+  throw problem;
+}
+function loginOf(error, page = globalThis.location?.pathname ?? "/") {
+  if (!(error instanceof ProblemError) || error.status !== 401) {
+    return void 0;
+  }
+  const { login } = error.problem;
+  return typeof login === "string" && /^\/(?![/\\])/.test(login) ? `${login}?${new URLSearchParams({ return_to: page })}` : void 0;
+}
+
+// web/demo/api.ts
+var Api = class {
+  /** Calls loggedOut for every response that says that one has to log in. */
+  constructor(loggedOut) {
+    this.loggedOut = loggedOut;
+  }
+  loggedOut;
   /** Sends a request. The result of an error response has a problem; only a request without a response throws. */
   async send(method, path, body, headers = {}) {
-    const init = await this.#init(method, body, headers);
+    const init = request(method, body, headers);
     const start2 = performance.now();
     const response = await fetch(path, { ...init, cache: "no-store" });
     const copy = response.clone();
@@ -127,48 +156,35 @@ var Api = class {
       text
     };
     if (!response.ok) {
-      return { ...exchange, problem: await problemFrom(copy) };
+      return { ...exchange, problem: await this.#problem(copy) };
     }
     return { ...exchange, data: JSON.parse(text) };
   }
   /** Opens a stream of lines. Throws a ProblemError for an error response. */
   async open(path, signal) {
-    const init = await this.#init("GET", void 0, { Accept: "application/x-ndjson" });
-    const response = await fetch(path, { ...init, signal });
+    const response = await fetch(path, { ...request("GET", void 0, { Accept: "application/x-ndjson" }), signal });
     if (!response.ok) {
-      throw await problemFrom(response);
+      throw await this.#problem(response);
     }
     return response;
   }
-  async #init(method, body, extra) {
-    const headers = new Headers(extra);
-    headers.set("Cache-Control", "max-stale");
-    const token = await this.#token(this.caller());
-    if (token) {
-      headers.set("Authorization", `Bearer ${token}`);
+  async #problem(response) {
+    const problem = await problemFrom(response);
+    if (loginOf(problem)) {
+      this.loggedOut();
     }
-    if (body === void 0) {
-      return { method, headers };
-    }
-    headers.set("Content-Type", "application/json");
-    return { method, headers, body: JSON.stringify(body) };
-  }
-  async #token({ name, scopes }) {
-    if (!scopes) {
-      return void 0;
-    }
-    const kept = this.#tokens.get(name);
-    if (kept && kept.until > Date.now()) {
-      return kept.token;
-    }
-    const query = new URLSearchParams([["subject", name], ...scopes.map((scope) => ["scope", scope])]);
-    const got = await local("GET", `/dev/token?${query}`);
-    this.#tokens.set(name, { token: got.token, until: Date.now() + got.expiresIn * 500 });
-    return got.token;
+    return problem;
   }
 };
+function request(method, body, extra) {
+  const headers = { ...csrf, "Cache-Control": "max-stale", ...extra };
+  if (body === void 0) {
+    return { method, headers };
+  }
+  return { method, headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(body) };
+}
 async function local(method, path) {
-  const response = await fetch(path, { method });
+  const response = await fetch(path, { method, headers: csrf });
   if (!response.ok) {
     throw await problemFrom(response);
   }
@@ -214,6 +230,11 @@ function byId(id) {
     throw new Error(`the page has no #${id}`);
   }
   return element;
+}
+function setText(element, text) {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
 }
 function fill(element, ...children) {
   const focused = element.contains(document.activeElement) ? document.activeElement?.id : void 0;
@@ -361,6 +382,9 @@ function money(amount) {
 function day(timestamp) {
   return timestamp ? new Intl.DateTimeFormat("en", { dateStyle: "medium" }).format(new Date(timestamp)) : "–";
 }
+function minute(timestamp) {
+  return new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(new Date(timestamp));
+}
 function clock(date) {
   return new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }).format(date);
 }
@@ -378,13 +402,96 @@ function contents(order) {
   return `${quantity}${first.title ?? first.sku ?? ""}${more}`;
 }
 
+// web/demo/caller.ts
+var standard = ["openid", "profile", "email", "offline_access"];
+var Caller = class {
+  /** Calls changed when it is somebody else than before. */
+  constructor(changed) {
+    this.changed = changed;
+  }
+  changed;
+  /** Empty: nobody is logged in. Undefined: it is not known. */
+  #subject;
+  #checks = 0;
+  #login = byId("login");
+  #logouts = [byId("logout"), byId("logout-everywhere")];
+  /** The user; undefined if nobody is logged in. */
+  get subject() {
+    return this.#subject || void 0;
+  }
+  /** Whether it is known if somebody is logged in. */
+  get known() {
+    return this.#subject !== void 0;
+  }
+  /** Asks the gateway. Throws an error if it does not say, and nothing changes. */
+  async check() {
+    const own = ++this.#checks;
+    const found = await current();
+    if (own !== this.#checks) {
+      return;
+    }
+    if (found === "none") {
+      this.ended();
+    } else if (found === "off") {
+      this.#become("", "Nobody can log in: there is no OpenID provider.", "");
+    } else {
+      this.#become(found.subject, found.profile?.name ?? found.subject, about(found));
+    }
+  }
+  /** Shows that nobody is logged in, as a response has said. */
+  ended() {
+    if (this.#subject !== "") {
+      this.#become("", this.#subject ? "Your session has ended." : "Nobody is logged in.", "Requests go without credentials.", true);
+    }
+  }
+  /** Shows nothing until the next check. */
+  forget() {
+    this.#checks++;
+    this.#become(void 0, "", "");
+  }
+  /** Ends the session, here and at the provider. */
+  async logOut(everywhere) {
+    const next = await logOut(everywhere);
+    this.forget();
+    if (next) {
+      location.assign(next);
+    } else {
+      await this.check();
+    }
+  }
+  #become(subject, name, more, mayLogIn = false) {
+    const other = subject !== this.#subject;
+    this.#subject = subject;
+    setText(byId("user"), name);
+    setText(byId("session"), more);
+    const focused = this.#logouts.some((button2) => button2 === document.activeElement);
+    this.#login.hidden = !mayLogIn;
+    for (const button2 of this.#logouts) {
+      button2.hidden = !subject;
+    }
+    if (focused && mayLogIn) {
+      this.#login.focus({ preventScroll: true });
+    }
+    if (other) {
+      this.changed();
+    }
+  }
+};
+function about({ profile, scopes, expires_at: end, idle_expires_at: idle }) {
+  const granted = (scopes ?? []).filter((scope) => !standard.includes(scope));
+  const until = idle < end ? `until ${minute(end)}, without requests until ${minute(idle)}` : `until ${minute(end)}`;
+  return [profile?.email, granted.join(", "), `session ${until}`].filter(Boolean).join(" · ");
+}
+
 // web/demo/parts.ts
 function notice(kind, text, hint) {
   return h("div", { class: `notice ${kind}` }, h("p", {}, text), hint ? h("p", {}, hint) : void 0);
 }
 function noPage(noun, problem, hint) {
   const down = problem?.code === "UNAVAILABLE";
-  return notice(down ? "warn" : "bad", `No ${noun}: ${problem?.code} — ${problem?.detail}`, down ? hint : void 0);
+  const login = loginOf(problem);
+  const link = login && h("a", { attributes: { href: login } }, "Log in");
+  return notice(down ? "warn" : "bad", `No ${noun}: ${problem?.code} — ${problem?.detail}`, down ? hint : link);
 }
 function missing(errors, part, subject) {
   const error = errors?.find((candidate) => candidate.part === part);
@@ -423,8 +530,8 @@ function table(name, columns, rows) {
     h("tbody", {}, ...rows)
   );
 }
-function rowButton(text, id, about, click) {
-  return button(text, { id: `${text}-${id}`, class: "small", click, attributes: { "aria-label": `${text} ${about}` } });
+function rowButton(text, id, about2, click) {
+  return button(text, { id: `${text}-${id}`, class: "small", click, attributes: { "aria-label": `${text} ${about2}` } });
 }
 
 // web/demo/dashboard.ts
@@ -840,8 +947,11 @@ var mine = "/v1/me/dashboard";
 var anyones = "/v1/users/{user_id}/dashboard";
 var orderPage = "/v1/orders/{order_id}/page";
 var pageOf = (orderId) => orderPage.replace("{order_id}", encodeURIComponent(orderId));
-var shipped = "ord_01kj2wq5m7t9r4b8x6h3g1f0ca";
-var routes = [mine, anyones.replace("{user_id}", "alice"), anyones.replace("{user_id}", "bob"), pageOf(shipped)];
+var orderOf = { alice: "ord_01kj2wq5m7t9r4b8x6h3g1f0ca", bob: "ord_01kh7b3c9f6g2j8m4q0r5t1vwb" };
+function routesFor(subject) {
+  const [first, second] = subject === "bob" ? ["bob", "alice"] : ["alice", "bob"];
+  return [mine, ...[first, second].map((user) => anyones.replace("{user_id}", user)), pageOf(orderOf[first])];
+}
 var dashboard = {
   title: "Dashboard",
   about: "One request to the gateway, put together from the user, order and profile backends, which it calls at the same time.",
@@ -859,10 +969,10 @@ function chosen() {
 }
 var tries = 20;
 var pause = 500;
-var callerChoice = byId("caller");
 var pathChoice = byId("path");
 var parts = byId("parts");
-var api = new Api(() => callers.find(({ name }) => name === callerChoice.value) ?? callers[0]);
+var caller = new Caller(begin);
+var api = new Api(() => caller.ended());
 var orders2 = new Orders(api, byId("watch"), () => void refresh(), complain);
 var actions = {
   open: (order) => open(pageOf(order.orderId ?? "")),
@@ -877,7 +987,7 @@ var backends = new Backends(
 var turn = 0;
 async function refresh() {
   const own = ++turn;
-  const { title, about, show: show2 } = chosen();
+  const { title, about: about2, show: show2 } = chosen();
   parts.setAttribute("aria-busy", "true");
   try {
     const exchange = await api.send("GET", pathChoice.value);
@@ -885,20 +995,47 @@ async function refresh() {
       return void 0;
     }
     byId("dashboard-title").textContent = title;
-    byId("about").textContent = about;
+    byId("about").textContent = about2;
     showExchange(byId("exchange"), exchange);
     showWaterfall(byId("calls"), exchange);
     show2(parts, exchange);
     byId("raw").textContent = indented(exchange.text);
     byId("announcement").textContent = summary(title, exchange);
+    if (exchange.data) {
+      void caller.check().catch(() => void 0);
+    }
     return exchange.data !== void 0 && !exchange.data.partialErrors?.length;
   } catch (error) {
-    complain("No response", error);
+    if (own === turn) {
+      complain("No response", error);
+    }
     return void 0;
   } finally {
     if (own === turn) {
       parts.setAttribute("aria-busy", "false");
     }
+  }
+}
+function clear() {
+  turn++;
+  orders2.leave();
+  for (const id of ["exchange", "calls", "notices", "parts", "raw", "burst-result", "announcement"]) {
+    fill(byId(id));
+  }
+  pathChoice.replaceChildren();
+}
+function begin() {
+  clear();
+  if (caller.known) {
+    routesFor(caller.subject).forEach(offer);
+    void refresh();
+  }
+}
+async function identify() {
+  try {
+    await caller.check();
+  } catch (error) {
+    complain("It is not known who is logged in", error);
   }
 }
 function open(path) {
@@ -949,30 +1086,28 @@ function show(id, to) {
 }
 async function showInfo() {
   const info = await local("GET", "/dev/info");
-  const { version, readme, admin, routes: routes2 } = info;
+  const { version, readme, admin, routes } = info;
   show("link-readme", readme);
   show("link-metrics", admin && `${admin}/metrics`);
   show("link-upstreams", admin && `${admin}/upstreams`);
-  const only = "For development only: it hands out tokens for anyone.";
-  byId("footer").textContent = `portico dev, version ${version}, ${routes2} routes. ${only}`;
+  const only = "For development only: anyone can call as anyone.";
+  byId("footer").textContent = `portico dev, version ${version}, ${routes} routes. ${only}`;
 }
 async function start() {
-  callerChoice.append(...callers.map(({ name, label: label2 }) => h("option", { attributes: { value: name } }, label2)));
-  routes.forEach(offer);
-  callerChoice.addEventListener("change", () => {
-    orders2.leave();
-    fill(byId("notices"));
-    void refresh();
-  });
   pathChoice.addEventListener("change", () => void refresh());
   whilePressed(byId("send"), refresh);
   whilePressed(byId("place"), () => orders2.place());
   whilePressed(byId("burst"), () => burst(api, pathChoice.value, byId("burst-result")));
+  whilePressed(byId("logout"), () => caller.logOut(false));
+  whilePressed(byId("logout-everywhere"), () => caller.logOut(true));
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") {
       void backends.refresh().catch(() => void 0);
+      void identify();
     }
   });
-  await Promise.all([backends.refresh(), showInfo(), refresh()]);
+  addEventListener("pagehide", () => caller.forget());
+  addEventListener("pageshow", ({ persisted }) => void (persisted && identify()));
+  await Promise.all([backends.refresh(), showInfo(), identify()]);
 }
 start().catch((error) => complain("The page could not start", error));
