@@ -46,7 +46,8 @@ export class Caller {
   /** Shows that nobody is logged in, as a response has said. */
   ended(): void {
     if (this.#subject !== "") {
-      this.#become("", this.#subject ? "Your session has ended." : "Nobody is logged in.", "Requests go without credentials.", true);
+      const text = this.#subject ? "Your session has ended." : "Nobody is logged in.";
+      this.#become("", text, "Requests go without credentials.", true);
     }
   }
 

@@ -9,7 +9,7 @@ export function notice(kind: "warn" | "bad", text: string, hint?: Child): HTMLEl
   return h("div", { class: `notice ${kind}` }, h("p", {}, text), hint ? h("p", {}, hint) : undefined);
 }
 
-/** The notice about an error response, with the link by which one can log in if it has one. The hint is for a backend that is down. */
+/** The notice about an error response, with the link for logging in if it has one. The hint is for a backend that is down. */
 export function noPage(noun: string, problem: ProblemError | undefined, hint: string): HTMLElement {
   const down = problem?.code === "UNAVAILABLE";
   const login = loginOf(problem);

@@ -11,7 +11,7 @@ export interface Session {
   idle_expires_at: string;
 }
 
-/** The header without which a request with the session's cookie cannot change anything (auth.sessions.header). Its value does not matter. */
+/** The header without which a request with the cookie of a session cannot change anything (auth.sessions.header), with any value. */
 export const csrf = { "X-Csrf": "1" };
 
 /** Returns the session, or "none", or "off" if nobody can log in. Throws a ProblemError if the gateway cannot say. */
@@ -50,5 +50,6 @@ export function loginOf(error: unknown, page = globalThis.location?.pathname ?? 
   }
   const { login }: Problem & { login?: unknown } = error.problem;
   // A path of the gateway, and not the address of another host.
-  return typeof login === "string" && /^\/(?![/\\])/.test(login) ? `${login}?${new URLSearchParams({ return_to: page })}` : undefined;
+  const path = typeof login === "string" && /^\/(?![/\\])/.test(login);
+  return path ? `${login}?${new URLSearchParams({ return_to: page })}` : undefined;
 }

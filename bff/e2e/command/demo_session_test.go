@@ -29,7 +29,8 @@ func openAsNobody(t *testing.T, p *process) *browsertest.Page {
 
 	page := browsertest.Open(t)
 	page.Expect("status of 401")
-	page.Do(chromedp.Navigate(p.url+"/"), chromedp.WaitVisible(chromedp.CSS(pageLogin)), chromedp.WaitVisible(chromedp.CSS(pageLoginLink)))
+	page.Do(chromedp.Navigate(p.url+"/"), chromedp.WaitVisible(chromedp.CSS(pageLogin)),
+		chromedp.WaitVisible(chromedp.CSS(pageLoginLink)))
 
 	return page
 }
@@ -65,7 +66,7 @@ func endSessions(t *testing.T, p *process, page *browsertest.Page) {
 	}
 
 	request.Header.Set("X-Csrf", "1")
-	request.AddCookie(&http.Cookie{Name: sessionCookie, Value: session(page).Value}) //nolint:gosec // It is sent, not set.
+	request.AddCookie(&http.Cookie{Name: sessionCookie, Value: session(page).Value})
 
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -106,6 +107,9 @@ const tokens = `(() => {
 	return found;
 })()`
 
+var aboutAlice = regexp.MustCompile(`^alice@example.com · session until \d\d:\d\d, without requests until \d\d:\d\d$`)
+
+// refreshes matches two or more in the metrics.
 var refreshes = regexp.MustCompile(`portico_session_events_total\{event="refresh",outcome="done"\} ([2-9]|\d\d+)\n`)
 
 // A user logs in, works for longer than an access token is valid, logs out, and goes back.
@@ -118,20 +122,56 @@ func TestDemoSessionOfAUser(t *testing.T) {
 	page := openAsNobody(t, p)
 	readable(t, page, "nobody")
 
-	if got := textOf(page, "#user"); got != "Nobody is logged in." {
-		t.Errorf("before the login, the caller is %q", got)
-	}
-
-	if got := textOf(page, pageNothing); !strings.Contains(got, "UNAUTHENTICATED") {
-		t.Errorf("nobody gets %q", got)
+	if user, got := textOf(page, "#user"), textOf(page, pageNothing); user != "Nobody is logged in." ||
+		!strings.Contains(got, "UNAUTHENTICATED") {
+		t.Errorf("the caller is %q, and gets %q", user, got)
 	}
 
 	logIn(page, "alice")
 	page.Do(chromedp.WaitVisible(chromedp.CSS(pageOrder)))
 	readable(t, page, "alice")
+	checkSession(t, page)
 
-	if user, name, about := textOf(page, "#user"), textOf(page, pageName), textOf(page, "#session"); user != "Alice Adler" || name != user ||
-		!regexp.MustCompile(`^alice@example.com · session until \d\d:\d\d, without requests until \d\d:\d\d$`).MatchString(about) {
+	page.Expect("status of 403")
+	choose(page, "path", "/v1/users/bob/dashboard")
+	page.Do(chromedp.WaitVisible(chromedp.CSS(pageNothing)))
+
+	if got := textOf(page, pageNothing); !strings.Contains(got, "PERMISSION_DENIED") {
+		t.Errorf("alice asks for bob's: %q", got)
+	}
+
+	choose(page, "path", "/v1/me/dashboard")
+
+	send := func() {
+		page.Do(chromedp.Click(chromedp.CSS("#send")), chromedp.WaitVisible(chromedp.CSS(`#parts[aria-busy="false"] `+pageOrder)))
+	}
+	eventually(t, "two refreshes, each after half of a token's life", func() bool {
+		send()
+
+		return refreshes.MatchString(call(t, http.MethodGet, p.admin+"/metrics", "", "").body)
+	})
+	send()
+	logOut(page)
+	checkLoggedOut(t, page)
+
+	// The provider asks again who it is.
+	logIn(page, "bob")
+	page.Do(chromedp.WaitVisible(chromedp.CSS(pageOrder)))
+
+	offered := browsertest.Get(page, chromedp.Evaluate[[]string](
+		`[...document.querySelector("#path").options].map(({ value }) => value)`))
+	if got := textOf(page, pageName); !strings.HasPrefix(got, "Bob") || len(offered) != 4 || offered[1] != "/v1/users/bob/dashboard" ||
+		strings.Contains(offered[3], shippedOrder) {
+		t.Errorf("bob is shown %q, and offered %q", got, offered)
+	}
+}
+
+// checkSession checks what the page says of alice's session, and that it has nothing but the cookie.
+func checkSession(t *testing.T, page *browsertest.Page) {
+	t.Helper()
+
+	user, name, about := textOf(page, "#user"), textOf(page, pageName), textOf(page, "#session")
+	if user != "Alice Adler" || name != user || !aboutAlice.MatchString(about) {
 		t.Errorf("the caller is %q, %q, and the user %q", user, about, name)
 	}
 
@@ -147,24 +187,11 @@ func TestDemoSessionOfAUser(t *testing.T) {
 	if got := page.Requests(); slices.ContainsFunc(got, func(url string) bool { return strings.Contains(url, "/dev/token") }) {
 		t.Errorf("it asks for a token: %q", got)
 	}
+}
 
-	page.Expect("status of 403")
-	choose(page, "path", "/v1/users/bob/dashboard")
-	page.Do(chromedp.WaitVisible(chromedp.CSS(pageNothing)))
-
-	if got := textOf(page, pageNothing); !strings.Contains(got, "PERMISSION_DENIED") {
-		t.Errorf("alice asks for bob's: %q", got)
-	}
-
-	choose(page, "path", "/v1/me/dashboard")
-	eventually(t, "two refreshes, each after half of a token's life", func() bool {
-		page.Do(chromedp.Click(chromedp.CSS("#send")), chromedp.WaitVisible(chromedp.CSS(`#parts[aria-busy="false"] `+pageOrder)))
-
-		return refreshes.MatchString(call(t, http.MethodGet, p.admin+"/metrics", "", "").body)
-	})
-	page.Do(chromedp.Click(chromedp.CSS("#send")), chromedp.WaitVisible(chromedp.CSS(`#parts[aria-busy="false"] `+pageOrder)))
-
-	logOut(page)
+// checkLoggedOut checks that the browser has kept nothing of alice, and goes back, where nothing of her is shown.
+func checkLoggedOut(t *testing.T, page *browsertest.Page) {
+	t.Helper()
 
 	if c := session(page); c != nil {
 		t.Errorf("after the logout, there is the cookie %+v", c)
@@ -172,29 +199,18 @@ func TestDemoSessionOfAUser(t *testing.T) {
 
 	page.Expect("ERR_CACHE_MISS")
 
-	if got := browsertest.Get(page, chromedp.Evaluate[string](`fetch("/v1/me/dashboard", { cache: "only-if-cached", mode: "same-origin" }).then(
-		(response) => response.text(), () => "nothing")`, chromedp.EvalAwaitPromise)); strings.Contains(got, "alice") {
+	if got := browsertest.Get(page, chromedp.Evaluate[string](
+		`fetch("/v1/me/dashboard", { cache: "only-if-cached", mode: "same-origin" }).then((response) => response.text(), () => "nothing")`,
+		chromedp.EvalAwaitPromise)); got != "nothing" {
 		t.Errorf("the browser has stored %s", got)
 	}
 
 	page.Do(chromedp.NavigateBack(), chromedp.WaitVisible(chromedp.CSS(pageLogin)))
 	showsNothingOfAlice(t, page)
-
-	// The provider asks again who it is.
-	page.Do(chromedp.Click(chromedp.CSS(pageLogin)), chromedp.Click(chromedp.CSS(`button[value="bob"]`)),
-		chromedp.WaitVisible(chromedp.CSS(pageOrder)))
-
-	if got := textOf(page, pageName); !strings.HasPrefix(got, "Bob") {
-		t.Errorf("bob is shown %q", got)
-	}
-
-	if got := browsertest.Get(page, chromedp.Evaluate[[]string](`[...document.querySelector("#path").options].map(({ value }) => value)`)); len(got) != 4 ||
-		got[1] != "/v1/users/bob/dashboard" || strings.Contains(got[3], shippedOrder) {
-		t.Errorf("bob is offered %q", got)
-	}
 }
 
-// The page hears of the end of its session from the next response, or looks when it is seen again. It never goes elsewhere by itself.
+// The page hears of the end of its session from the next response, or looks when it is seen again. It never goes elsewhere by
+// itself.
 func TestDemoSessionThatEndsElsewhere(t *testing.T) {
 	t.Parallel()
 

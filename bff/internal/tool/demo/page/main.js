@@ -130,7 +130,8 @@ function loginOf(error, page = globalThis.location?.pathname ?? "/") {
     return void 0;
   }
   const { login } = error.problem;
-  return typeof login === "string" && /^\/(?![/\\])/.test(login) ? `${login}?${new URLSearchParams({ return_to: page })}` : void 0;
+  const path = typeof login === "string" && /^\/(?![/\\])/.test(login);
+  return path ? `${login}?${new URLSearchParams({ return_to: page })}` : void 0;
 }
 
 // web/demo/api.ts
@@ -441,7 +442,8 @@ var Caller = class {
   /** Shows that nobody is logged in, as a response has said. */
   ended() {
     if (this.#subject !== "") {
-      this.#become("", this.#subject ? "Your session has ended." : "Nobody is logged in.", "Requests go without credentials.", true);
+      const text = this.#subject ? "Your session has ended." : "Nobody is logged in.";
+      this.#become("", text, "Requests go without credentials.", true);
     }
   }
   /** Shows nothing until the next check. */
