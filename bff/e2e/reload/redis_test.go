@@ -39,7 +39,9 @@ func TestReloadWithRedis(t *testing.T) {
 	s.reload(t, func(c *config.Config) { c.Cache.MaxBytes += 1 << 20 })
 	memory.want(t)
 
-	s.reload(t, func(c *config.Config) { c.Redis = config.Redis{Addresses: []string{second.Addr}, Timeout: 10 * time.Second} })
+	s.reload(t, func(c *config.Config) {
+		c.Redis = config.Redis{Addresses: []string{second.Addr}, Timeout: 10 * time.Second}
+	})
 
 	// The other Redis knows nothing of what was before.
 	s.wantStatus(t, http.StatusNoContent, http.MethodDelete, "/v1/users/alice", memory.header)

@@ -40,8 +40,8 @@ func newLater(store Store) *later {
 }
 
 // release releases a claim that the store may or may not have, until it is released or the lease is over. A slow store may have
-// executed the claim too late, or may not have released it, and then the key could not be used until the end of the lease, although no
-// request is executed.
+// executed the claim too late, or may not have released it, and then the key could not be used until the end of the lease, although
+// no request is executed.
 func (l *later) release(claim Claim) {
 	l.repeat(l.releases, claim.Lease, func(ctx context.Context) bool { return l.store.Release(ctx, claim) == nil })
 }
