@@ -103,7 +103,9 @@ func TestDiscoveryOfWhatIsNoProvider(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{
 		"not_found": http.NotFound,
 		"redirect":  http.RedirectHandler("/elsewhere", http.StatusFound).ServeHTTP,
-		"page":      func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>" + strings.Repeat("x", 10_000))) },
+		"page": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("<html>" + strings.Repeat("x", 10_000)))
+		},
 		"endless": func(w http.ResponseWriter, _ *http.Request) {
 			for {
 				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
