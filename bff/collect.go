@@ -146,6 +146,7 @@ func (c *Compiled) validate() error {
 
 	faults.add(check())
 	c.checkUpstreams(&faults)
+	c.checkSessionCookie(&faults)
 
 	checkDialOptions(c.options.dialOptions, c.config, &faults)
 

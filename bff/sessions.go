@@ -125,6 +125,21 @@ func newVault(list []string) (*vault.Vault, error) {
 	return made, nil
 }
 
+// checkSessionCookie adds a fault for each route whose policy passes the cookies of sessions to backends.
+func (c *Compiled) checkSessionCookie(faults *optionFaults) {
+	if !c.config.Auth.Sessions.On() {
+		return
+	}
+
+	for _, r := range c.routes {
+		for _, h := range r.Policy.Headers {
+			if strings.EqualFold(h.Name, "Cookie") {
+				faults.addf("auth.sessions: route %s (%s) sets the field %s from %s, which carries sessions", r, r.RPC, h.Field, h.Name)
+			}
+		}
+	}
+}
+
 // sessionPages are the pages for logins. Without sessions that are open they are only for finding out which routes they hide.
 func (c *Compiled) sessionPages(s *session.Sessions) []pages.Page {
 	if !c.config.Auth.Sessions.On() || c.config.Auth.Disabled {

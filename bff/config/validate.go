@@ -47,7 +47,7 @@ func (c Config) validation() validation {
 	v.peers("client_ip.trusted_proxies", c.ClientIP.TrustedProxies)
 	v.peers("server.proxy_protocol.from", c.Server.ProxyProtocol.From)
 	v.cors(c.CORS)
-	v.headers(c.Headers, c.Auth.APIKeys.Header)
+	v.headers(c.Headers, c.Auth)
 	v.query(c.Query)
 	v.serverTLS(c.Server.TLS)
 	v.auth(c.Auth)

@@ -26,11 +26,12 @@ func (v *validation) peers(path string, list []string) {
 }
 
 // headers checks the form of the names; which of them may not be listed is decided where they are used.
-func (v *validation) headers(h Headers, apiKey string) {
+func (v *validation) headers(h Headers, a Auth) {
 	for i, name := range h.Request {
 		path := fmt.Sprintf("headers.request[%d]", i)
 		v.headerName(path, name)
-		v.check(!strings.EqualFold(name, apiKey), path, "carries API keys, which stay at the gateway")
+		v.check(!strings.EqualFold(name, a.APIKeys.Header), path, "carries API keys, which stay at the gateway")
+		v.check(!a.Sessions.On() || !strings.EqualFold(name, "Cookie"), path, "carries sessions, which stay at the gateway")
 	}
 
 	for i, name := range h.Response {
