@@ -599,6 +599,8 @@ export interface components {
             reason?: string;
             /** @description Who gave the reason. */
             domain?: string;
+            /** @description Where a browser can log in, if it has no session or that has ended: a path, to navigate to. */
+            login?: string;
             /** @description Particulars of the reason. */
             metadata?: {
                 [key: string]: string;

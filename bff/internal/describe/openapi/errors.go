@@ -147,7 +147,7 @@ func (b *builder) response(e sharedError) *Response {
 	content.Set(problem.ContentType, document)
 	content.Set(mediaJSON, &MediaType{Schema: component(errorStatus)})
 
-	return &Response{Description: e.when, Headers: headers, Content: content}
+	return &Response{Description: e.when + b.sessionWhen(e.status), Headers: headers, Content: content}
 }
 
 type sharedHeader struct {

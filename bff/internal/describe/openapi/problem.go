@@ -85,6 +85,7 @@ func problemSchema() *Schema {
 		property{"errors", list("FieldError"), false},
 		maybe("reason", "Why, more precisely than `code`, within `domain`."),
 		maybe("domain", "Who gave the reason."),
+		maybe("login", "Where a browser can log in, if it has no session or that has ended: a path, to navigate to."),
 		property{"metadata", particulars, false},
 		property{"quota", list("QuotaViolation"), false},
 		property{"preconditions", list("Precondition"), false},

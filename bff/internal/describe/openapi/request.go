@@ -15,6 +15,7 @@ const (
 	inPath   = "path"
 	inQuery  = "query"
 	inHeader = "header"
+	inCookie = "cookie"
 )
 
 // Media types of requests and responses.
@@ -211,6 +212,10 @@ func (b *builder) headers(op policy.Endpoint) []*Parameter {
 
 		p := b.textParameter(h.Field.Last())
 		p.Name, p.In = spelled(h.Name), inHeader
+		parameters = append(parameters, p)
+	}
+
+	if p := b.sessionHeader(op); p != nil && !slices.ContainsFunc(parameters, func(q *Parameter) bool { return q.Name == p.Name }) {
 		parameters = append(parameters, p)
 	}
 

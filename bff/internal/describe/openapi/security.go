@@ -11,13 +11,14 @@ const (
 	schemeBearer      = "bearer"
 	schemeAPIKey      = "apiKey"
 	schemeCertificate = "certificate"
+	schemeSession     = "browserSession"
 )
 
 // typeAPIKey is the type of a security scheme that is a header or a cookie.
 const typeAPIKey = "apiKey"
 
 // SecuritySchemes are the names of the kinds of credentials that the gateway verifies.
-func SecuritySchemes() []string { return []string{schemeBearer, schemeAPIKey, schemeCertificate} }
+func SecuritySchemes() []string { return []string{schemeBearer, schemeAPIKey, schemeCertificate, schemeSession} }
 
 // scheme describes it.
 func (c *Credential) scheme() *SecurityScheme {
@@ -25,7 +26,7 @@ func (c *Credential) scheme() *SecurityScheme {
 	case c.Header != "":
 		return &SecurityScheme{Type: typeAPIKey, In: inHeader, Name: c.Header, Description: c.Description}
 	case c.Cookie != "":
-		return &SecurityScheme{Type: typeAPIKey, In: "cookie", Name: c.Cookie, Description: c.Description}
+		return &SecurityScheme{Type: typeAPIKey, In: inCookie, Name: c.Cookie, Description: c.Description}
 	default:
 		return &SecurityScheme{Type: "http", Scheme: strings.ToLower(c.Scheme), Description: c.Description}
 	}
@@ -38,7 +39,8 @@ func (b *builder) securitySchemes() *Map[*SecurityScheme] {
 		return schemes
 	}
 
-	if len(auth.Issuers) > 0 || auth.APIKeys.File == "" && len(auth.Certificates) == 0 && b.config.Credential == nil {
+	if len(auth.Issuers) > 0 || auth.APIKeys.File == "" && len(auth.Certificates) == 0 && b.config.Credential == nil &&
+		!auth.Sessions.On() {
 		schemes.Set(schemeBearer, &SecurityScheme{
 			Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token (RFC 6750, RFC 9068).",
 		})
@@ -53,6 +55,12 @@ func (b *builder) securitySchemes() *Map[*SecurityScheme] {
 
 	if len(auth.Certificates) > 0 {
 		schemes.Set(schemeCertificate, &SecurityScheme{Type: "mutualTLS", Description: "A client certificate."})
+	}
+
+	if auth.Sessions.On() {
+		schemes.Set(schemeSession, &SecurityScheme{
+			Type: typeAPIKey, In: inCookie, Name: auth.Sessions.Cookie, Description: b.sessionWords(),
+		})
 	}
 
 	if c := b.config.Credential; c != nil {
