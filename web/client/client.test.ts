@@ -200,7 +200,7 @@ test("an API key has a header of its own, which may have another name", async ()
 });
 
 test("two credentials are refused, as the gateway would", () => {
-  assert.throws(() => createClient({ baseUrl, token: "T", apiKey: "K" }), /^TypeError: .*not both/);
+  assert.throws(() => createClient({ baseUrl, token: "T", apiKey: "K" }), /^TypeError: .*only one of them/);
 });
 
 test("each request has the headers of the client, unless it sets them itself", async () => {

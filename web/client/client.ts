@@ -2,11 +2,12 @@ import type { paths } from "@portico/client/schema";
 import createFetchClient, { type HeadersOptions, type Middleware } from "openapi-fetch";
 
 import { nextPage } from "./pages.js";
-import { expect, json } from "./problem.js";
+import { expect, json, ProblemError } from "./problem.js";
 import { pathVariables, withFile, type Init } from "./request.js";
 import { resuming, type ResumeOptions } from "./resume.js";
 import { retrying, type RetryOptions } from "./retry.js";
 import { authenticated, limited, type Credentials, type Fetch } from "./send.js";
+import { credentialsFor, type SessionOptions } from "./session.js";
 import { withTimeout } from "./timers.js";
 import type { Method, Pages, StreamMessage, StreamParameters, StreamPath } from "./types.js";
 
@@ -65,16 +66,17 @@ export interface Client<Paths extends {} = paths> {
  * them, they are those that the package was built with (`@portico/client/schema`).
  */
 export function createClient<Paths extends {} = paths>(options: ClientOptions): Client<Paths> {
-  const { baseUrl, headers, retry, timeout, attemptTimeout } = options;
+  const { baseUrl, headers, retry, timeout, attemptTimeout, session } = options;
   // Looked up for each request, so that a program can replace it.
   const fetch = options.fetch ?? ((request) => globalThis.fetch(request));
   const attempt = limited(authenticated(fetch, options), attemptTimeout);
   const inner = createFetchClient<Paths>({
     baseUrl,
     ...(headers && { headers }),
+    ...(session && { credentials: credentialsFor(baseUrl) }),
     fetch: retry ? retrying(attempt, retry === true ? {} : retry) : attempt,
   });
-  inner.use(pathVariables, problems);
+  inner.use(pathVariables, problems(session));
 
   const call =
     (method: Call): Call =>
@@ -114,10 +116,20 @@ async function* following(get: Call, path: string, init: Init | undefined): Asyn
 type Verb = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
 type Call = (path: string, init?: Init) => Promise<{ data?: unknown; response: Response }>;
 
-const problems: Middleware = {
-  async onResponse({ response, options }) {
-    if (response.status >= 400 || (response.ok && options.parseAs === "json")) {
-      await expect(response, json);
-    }
-  },
-};
+function problems(session: boolean | SessionOptions | undefined): Middleware {
+  return {
+    async onResponse({ response, options }) {
+      if (response.status < 400 && !(response.ok && options.parseAs === "json")) {
+        return;
+      }
+      try {
+        await expect(response, json);
+      } catch (error) {
+        if (typeof session === "object" && error instanceof ProblemError && error.login !== undefined) {
+          session.onEnded?.(error);
+        }
+        throw error;
+      }
+    },
+  };
+}

@@ -22,6 +22,8 @@ export class ProblemError extends Error {
   readonly errors: readonly FieldError[];
   /** Id of the request, to quote when asking for help. */
   readonly requestId: string | undefined;
+  /** Where a browser can log in, if the request needs a session and there is none, or it has ended: a path of the gateway. */
+  readonly login: string | undefined;
   /** When to try again, in seconds from the response. */
   readonly retryAfter: number | undefined;
   /** The whole document. */
@@ -37,6 +39,7 @@ export class ProblemError extends Error {
     this.detail = problem.detail ?? problem.title;
     this.errors = problem.errors ?? [];
     this.requestId = problem.request_id ?? context.requestId;
+    this.login = problem.login;
     this.retryAfter = context.retryAfter;
     this.problem = problem;
   }
@@ -108,11 +111,12 @@ function plain(response: Response, text: string): string | undefined {
 /** The document with its required members, and with all members that ProblemError reads in the right type. */
 function complete(document: unknown, context: ProblemContext): Problem {
   const given: Partial<Problem> = isObject(document) ? document : {};
-  const { detail, request_id, ...others } = given;
+  const { detail, request_id, login, ...others } = given;
   return {
     ...others,
     ...(isText(detail) && { detail }),
     ...(isText(request_id) && { request_id }),
+    ...(isText(login) && { login }),
     type: isText(given.type) ? given.type : "about:blank",
     title: isText(given.title) ? given.title : `Status ${context.status}`,
     status: typeof given.status === "number" ? given.status : context.status,

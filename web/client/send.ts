@@ -1,3 +1,4 @@
+import type { SessionOptions } from "./session.js";
 import { withTimeout } from "./timers.js";
 
 /** Sends a request: the global `fetch`, or what replaces it. */
@@ -14,6 +15,8 @@ export interface Credentials {
   apiKey?: Credential | undefined;
   /** The header of the API key, as in the gateway's setting `auth.api_keys.header`; `X-Api-Key` if not set. */
   apiKeyHeader?: string | undefined;
+  /** In a page: the session of its browser, which sends it as a cookie. `true` means the defaults. */
+  session?: boolean | SessionOptions | undefined;
 }
 
 /** There is no response: the gateway was not reached, or the connection broke. Its cause is the TypeError of fetch. */
@@ -44,15 +47,20 @@ export function follow(original: Request, copy: Request, signal = original.signa
 }
 
 /** A fetch with the credentials. It throws a NetworkError where fetch throws a TypeError, which may also be a bug of the program. */
-export function authenticated(fetch: Fetch, { token, apiKey, apiKeyHeader = "X-Api-Key" }: Credentials): Fetch {
-  if (token !== undefined && apiKey !== undefined) {
-    throw new TypeError("a client has a token or an apiKey, not both");
+export function authenticated(fetch: Fetch, { token, apiKey, apiKeyHeader = "X-Api-Key", session }: Credentials): Fetch {
+  if ([token, apiKey, session || undefined].filter((credential) => credential !== undefined).length > 1) {
+    throw new TypeError("a client has a token, an apiKey or a session, and only one of them");
   }
+  const changing = session ? ((session !== true && session.header) || "X-Csrf") : undefined;
   const [header, prefix, credential] = token === undefined ? [apiKeyHeader, "", apiKey] : ["Authorization", "Bearer ", token];
   return async (request) => {
     const value = typeof credential === "function" ? await credential() : credential;
     if (value) {
       request.headers.set(header, prefix + value);
+    }
+    // Pages of other origins cannot send it. Its value does not matter.
+    if (changing && !["GET", "HEAD", "OPTIONS"].includes(request.method)) {
+      request.headers.set(changing, "1");
     }
     try {
       const response = await fetch(request);
