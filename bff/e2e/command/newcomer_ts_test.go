@@ -51,7 +51,7 @@ func (n *newcomer) checkTypeScript(t *testing.T, blocks []block) {
 // clientExports are the values and types that the package of the client exports.
 var clientExports = []string{
 	"createClient", "Client", "ClientOptions", "WatchInit", "idempotencyKey", "ProblemError", "problemFrom", "NetworkError",
-	"events", "lines", "messages", "StreamCutError", "StreamEvent",
+	"events", "lines", "messages", "StreamCutError", "StreamEvent", "browserSession",
 }
 
 // tsModule makes a module of a block, with the imports that the page shows in blocks before it.
