@@ -13,43 +13,42 @@ import (
 func TestResponseOfAnotherIssuer(t *testing.T) {
 	t.Parallel()
 
-	promising, silent := startScripted(t, object{"authorization_response_iss_parameter_supported": true}), startScripted(t, nil)
-	evil := startScripted(t, nil)
+	honest := startScripted(t, object{"authorization_response_iss_parameter_supported": true})
+	silent := startScripted(t, nil) // It does not promise to name itself.
+	evil := "https://evil.example"
+	at := map[*scripted]*site{honest: startOf(t, honest, nil), silent: startOf(t, silent, nil)}
 
 	for name, row := range map[string]struct {
 		issuer *scripted
 		iss    []string
 		good   bool
 	}{
-		"good":                     {promising, []string{promising.url}, true},
-		"missing_where_promised":   {promising, nil, false},
-		"empty":                    {promising, []string{""}, false},
-		"other":                    {promising, []string{evil.url}, false},
-		"twice":                    {promising, []string{promising.url, promising.url}, false},
-		"other_first":              {promising, []string{evil.url, promising.url}, false},
-		"other_last":               {promising, []string{promising.url, evil.url}, false},
-		"with_a_slash":             {promising, []string{promising.url + "/"}, false},
-		"other_case":               {promising, []string{strings.ToUpper(promising.url)}, false},
+		"good":                     {honest, []string{honest.url}, true},
+		"missing_where_promised":   {honest, nil, false},
+		"empty":                    {honest, []string{""}, false},
+		"other":                    {honest, []string{evil}, false},
+		"twice":                    {honest, []string{honest.url, honest.url}, false},
+		"other_first":              {honest, []string{evil, honest.url}, false},
+		"other_last":               {honest, []string{honest.url, evil}, false},
+		"with_a_slash":             {honest, []string{honest.url + "/"}, false},
+		"other_case":               {honest, []string{strings.ToUpper(honest.url)}, false},
 		"not_promised":             {silent, nil, true},
 		"not_promised_and_good":    {silent, []string{silent.url}, true},
-		"not_promised_and_other":   {silent, []string{evil.url}, false},
+		"not_promised_and_other":   {silent, []string{evil}, false},
 		"not_promised_and_empty":   {silent, []string{""}, false},
 		"not_promised_and_doubled": {silent, []string{silent.url, silent.url}, false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := startOf(t, row.issuer, nil)
-			before := row.issuer.count("authorization_code")
-			b := openidtest.New(t)
-			address := changed(t, b.Callback(t, s.URL, "/", "alice"), func(query url.Values) { query["iss"] = row.iss })
+		s, before := at[row.issuer], row.issuer.count("authorization_code")
+		b := openidtest.New(t)
+		address := changed(t, b.Callback(t, s.URL, "/", "alice"), func(query url.Values) { query["iss"] = row.iss })
 
-			if s.callback(t, b, address) != row.good {
-				t.Errorf("good: %t", !row.good)
-			}
+		if s.callback(t, b, address) != row.good {
+			t.Errorf("%s: good: %t", name, !row.good)
+		}
 
-			if row.issuer.count("authorization_code") > before != row.good {
-				t.Error("the code was sent, or was not")
-			}
-		})
+		if row.issuer.count("authorization_code") > before != row.good {
+			t.Errorf("%s: the code was sent, or was not", name)
+		}
 	}
 }
 

@@ -191,10 +191,10 @@ func TestMethodsOfPages(t *testing.T) {
 	s := startOf(t, startScripted(t, nil), nil)
 	b := s.login(t, "alice")
 	header := plus(s.cookies(t, b), csrf())
-	get, post := []string{http.MethodGet, http.MethodHead}, []string{http.MethodPost}
+	get, read, post := []string{http.MethodGet}, []string{http.MethodGet, http.MethodHead}, []string{http.MethodPost}
 
 	for path, methods := range map[string][]string{
-		"/auth/login": get, "/auth/callback": get, "/auth/session": get, "/auth/logout": post, "/auth/backchannel-logout": post,
+		"/auth/login": get, "/auth/callback": get, "/auth/session": read, "/auth/logout": post, "/auth/backchannel-logout": post,
 	} {
 		for _, method := range []string{
 			http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,

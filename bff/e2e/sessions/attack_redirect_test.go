@@ -110,6 +110,8 @@ func TestHostOfRequest(t *testing.T) {
 
 	for name, public := range map[string]bool{"public_url": true, "no_public_url": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
 			s := startOf(t, i, func(c *config.Config) {
 				if !public {
 					c.Auth.Sessions.PublicURL = ""

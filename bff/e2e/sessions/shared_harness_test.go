@@ -78,13 +78,13 @@ func startPairOf(t *testing.T, i *scripted, change func(*config.Config)) *pair {
 }
 
 // each calls a function with each gateway and the other one.
-func (p *pair) each(t *testing.T, test func(t *testing.T, one, other *site)) {
-	t.Run("from_a_to_b", func(t *testing.T) { test(t, p.a, p.b) })
-	t.Run("from_b_to_a", func(t *testing.T) { test(t, p.b, p.a) })
+func (p *pair) each(test func(one, other *site)) {
+	test(p.a, p.b)
+	test(p.b, p.a)
 }
 
 // mustEndSoon checks that a session that has just ended elsewhere ends here within a second.
-func (s *site) mustEndSoon(t *testing.T, b *openidtest.Browser) {
+func (s *site) mustEndSoon(t *testing.T, b *openidtest.Browser, how string) {
 	t.Helper()
 
 	began := time.Now()
@@ -92,10 +92,10 @@ func (s *site) mustEndSoon(t *testing.T, b *openidtest.Browser) {
 	gatewaytest.Eventually(t, "the end of the session", func() bool { return s.get(t, b, echo).Status == http.StatusUnauthorized })
 
 	took := time.Since(began)
-	t.Logf("the session ended elsewhere after %s", took.Round(time.Millisecond))
+	t.Logf("%s: the session ended elsewhere after %s", how, took.Round(time.Millisecond))
 
 	if took > time.Second {
-		t.Errorf("it took %s", took)
+		t.Errorf("%s: it took %s", how, took)
 	}
 }
 

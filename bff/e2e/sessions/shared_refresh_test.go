@@ -107,9 +107,11 @@ func TestSharedRefreshAhead(t *testing.T) {
 		return i.arrived.Load() > 0
 	})
 
-	time.AfterFunc(i.life, sync.OnceFunc(func() { close(i.held) })) // On a busy machine the token may expire, and requests wait.
+	release := sync.OnceFunc(func() { close(i.held) })
+	time.AfterFunc(i.life, release) // On a busy machine the token may expire, and requests wait.
 	send()
 	send()
+	release()
 	gatewaytest.Eventually(t, "the end of the refresh", func() bool { return i.count("refresh_token") == 1 })
 	send()
 

@@ -20,7 +20,7 @@ func TestSharedSession(t *testing.T) {
 
 	p := startPair(t, func(publicURL string) string { return startIssuer(t, publicURL, nil).URL }, nil)
 
-	p.each(t, func(t *testing.T, one, other *site) {
+	p.each(func(one, other *site) {
 		b := one.loginAt(t, p.a)
 
 		for _, s := range []*site{one, other} {
@@ -51,33 +51,31 @@ func TestSharedEnd(t *testing.T) {
 	i := startScripted(t, nil)
 	p := startPairOf(t, i, nil)
 
-	for name, end := range map[string]func(t *testing.T, one *site, b *openidtest.Browser) gatewaytest.Response{
-		"logout": func(t *testing.T, one *site, b *openidtest.Browser) gatewaytest.Response {
+	for name, end := range map[string]func(one *site, b *openidtest.Browser) gatewaytest.Response{
+		"logout": func(one *site, b *openidtest.Browser) gatewaytest.Response {
 			return one.Do(t, http.MethodPost, "/auth/logout", plus(one.cookies(t, b), csrf()), "")
 		},
-		"everywhere": func(t *testing.T, one *site, _ *openidtest.Browser) gatewaytest.Response {
+		"everywhere": func(one *site, _ *openidtest.Browser) gatewaytest.Response {
 			return one.send(t, one.loginAt(t, p.a), http.MethodPost, "/auth/logout?everywhere=true", "")
 		},
-		"by_the_issuer": func(t *testing.T, one *site, _ *openidtest.Browser) gatewaytest.Response {
+		"by_the_issuer": func(one *site, _ *openidtest.Browser) gatewaytest.Response {
 			return one.backchannel(t, "logout_token="+i.logoutToken(t, nil))
 		},
-		"user_by_the_issuer": func(t *testing.T, one *site, _ *openidtest.Browser) gatewaytest.Response {
+		"user_by_the_issuer": func(one *site, _ *openidtest.Browser) gatewaytest.Response {
 			return one.backchannel(t, "logout_token="+i.logoutToken(t, object{"sid": nil, "sub": "alice"}))
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			p.each(t, func(t *testing.T, one, other *site) {
-				b := other.loginAt(t, p.a)
-				one.mustLive(t, b, "alice")
-				other.mustLive(t, b, "alice")
+		p.each(func(one, other *site) {
+			b := other.loginAt(t, p.a)
+			one.mustLive(t, b, "alice")
+			other.mustLive(t, b, "alice")
 
-				if res := end(t, one, b); res.Status != http.StatusOK {
-					t.Fatalf("%d %s", res.Status, res.Body)
-				}
+			if res := end(one, b); res.Status != http.StatusOK {
+				t.Fatalf("%s: %d %s", name, res.Status, res.Body)
+			}
 
-				other.mustEndSoon(t, b)
-				one.mustEnd(t, b)
-			})
+			other.mustEndSoon(t, b, name)
+			one.mustEnd(t, b)
 		})
 	}
 
@@ -189,7 +187,7 @@ func TestRedisTellsNothing(t *testing.T) {
 
 // elements are the bulk strings of a reply of Redis.
 func elements(reply string) (out []string) {
-	for _, line := range strings.Split(reply, "\r\n") {
+	for line := range strings.SplitSeq(reply, "\r\n") {
 		if line != "" && !strings.ContainsAny(line[:1], "*$") {
 			out = append(out, line)
 		}
