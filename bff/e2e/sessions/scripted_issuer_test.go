@@ -135,6 +135,8 @@ func (i *scripted) authorize(w http.ResponseWriter, r *http.Request) {
 }
 
 func (i *scripted) token(t *testing.T, w http.ResponseWriter, r *http.Request) {
+	t.Helper()
+
 	kind, life := r.FormValue("grant_type"), i.life
 
 	if kind == "refresh_token" {
