@@ -92,7 +92,10 @@ func TestValuesOfTextsAreValid(t *testing.T) {
 
 	problems := func(text string, kind reflect.StructField, set func(c *config.Config) reflect.Value) string {
 		c := config.Config{
-			Auth:      config.Auth{Issuers: []config.Issuer{{Issuer: "https://a.example", Audiences: []string{"b"}}}},
+			Auth: config.Auth{
+				Issuers:  []config.Issuer{{Issuer: "https://a.example", Audiences: []string{"b"}}},
+				Sessions: config.Sessions{Issuer: "https://a.example", ClientID: "c"},
+			},
 			Upstreams: map[string]config.Upstream{},
 		}
 		c.Docs.OpenAPI = config.DocsPublic
