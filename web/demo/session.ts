@@ -1,4 +1,3 @@
-import type { Problem } from "@portico/client/schema";
 import { ProblemError, problemFrom } from "../client/problem.js";
 
 /** What the gateway says of the session of this browser. */
@@ -48,7 +47,7 @@ export function loginOf(error: unknown, page = globalThis.location?.pathname ?? 
   if (!(error instanceof ProblemError) || error.status !== 401) {
     return undefined;
   }
-  const { login }: Problem & { login?: unknown } = error.problem;
+  const { login } = error.problem;
   // A path of the gateway, and not the address of another host.
   const path = typeof login === "string" && /^\/(?![/\\])/.test(login);
   return path ? `${login}?${new URLSearchParams({ return_to: page })}` : undefined;
