@@ -22,8 +22,9 @@ import (
 const maxOnline = 32
 
 // CheckOnline asks what a configuration names: whether the upstreams can be reached, with their names, certificates and health,
-// whether the issuers have keys, whether the OpenID provider for browsers is one, and whether Redis can be written to. It makes connections, all at the same time, and closes them;
-// the context bounds it and should have a deadline. Settings that CheckConfig finds fault with are left out.
+// whether the issuers have keys, whether the OpenID provider for browsers is one, and whether Redis can be written to. It makes
+// connections, all at the same time, and closes them; the context bounds it and should have a deadline. Settings that CheckConfig
+// finds fault with are left out.
 func CheckOnline(ctx context.Context, cfg config.Config) Findings {
 	cfg = cfg.WithDefaults()
 
@@ -36,15 +37,8 @@ func CheckOnline(ctx context.Context, cfg config.Config) Findings {
 		}
 	}
 
-	for i, issuer := range cfg.Auth.Issuers {
-		path := fmt.Sprintf("auth.issuers[%d]", i)
-		if issuer.JWKSFile == "" && !cfg.Auth.Disabled && !invalid.within(path) {
-			o.run(func() { o.issuer(ctx, path, issuer) })
-		}
-	}
-
-	if s := cfg.Auth.Sessions; s.On() && !cfg.Auth.Disabled && !invalid.within("auth.sessions") {
-		o.run(func() { o.sessions(ctx, s) })
+	if !cfg.Auth.Disabled {
+		o.auth(ctx, cfg.Auth, invalid)
 	}
 
 	if cfg.Redis.On() && !invalid.within("redis") {
@@ -64,6 +58,20 @@ func CheckOnline(ctx context.Context, cfg config.Config) Findings {
 	slices.SortFunc(o.found.Passed, func(a, b Passed) int { return strings.Compare(a.Path+a.Text, b.Path+b.Text) })
 
 	return o.found
+}
+
+// auth asks issuers and the OpenID provider for browsers.
+func (o *online) auth(ctx context.Context, cfg config.Auth, invalid Findings) {
+	for i, issuer := range cfg.Issuers {
+		path := fmt.Sprintf("auth.issuers[%d]", i)
+		if issuer.JWKSFile == "" && !invalid.within(path) {
+			o.run(func() { o.issuer(ctx, path, issuer) })
+		}
+	}
+
+	if cfg.Sessions.On() && !invalid.within("auth.sessions") {
+		o.run(func() { o.sessions(ctx, cfg.Sessions) })
+	}
 }
 
 // online are checks that run at the same time.

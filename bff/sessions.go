@@ -63,7 +63,8 @@ func (c *Compiled) openProvider(ctx context.Context, with opening) (*provider.Pr
 	cfg := c.config.Auth.Sessions
 
 	return resource.Take(with.shared, "OpenID provider",
-		resource.Key(cfg.Issuer, cfg.ClientID, cfg.ClientSecret, cfg.ClientSecretFile, cfg.ClientAuth, cfg.Scopes, cfg.AuthorizationParameters),
+		resource.Key(cfg.Issuer, cfg.ClientID, cfg.ClientSecret, cfg.ClientSecretFile, cfg.ClientAuth, cfg.Scopes,
+			cfg.AuthorizationParameters),
 		func(own *resource.Lease) (*provider.Provider, error) {
 			with.shared = own
 

@@ -10,7 +10,7 @@ import (
 // DevelopmentPath is the path of the issuer of the OpenID provider of `portico dev`, whose users need no password.
 const DevelopmentPath = "/portico-dev"
 
-var errDevelopmentIssuer = errors.New("is the OpenID provider of portico dev, where anyone can log in as anyone: it is for development alone")
+var errDevelopmentIssuer = errors.New("is the OpenID provider of portico dev, where anyone can log in as anyone")
 
 // CheckDevelopmentIssuers returns a fault for each issuer that is the OpenID provider of `portico dev`; nil if none is.
 func (c Config) CheckDevelopmentIssuers() error {

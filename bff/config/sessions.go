@@ -50,9 +50,9 @@ type Sessions struct {
 	ReturnOrigins []string `env:"RETURN_ORIGINS" yaml:"return_origins"`
 	// LoggedOutURL is where the provider sends the browser after a logout. The provider must know it. Default: <public_url>/.
 	LoggedOutURL string `env:"LOGGED_OUT_URL" yaml:"logged_out_url"`
-	// Keys encrypt what is stored: 32 random bytes each, in base64. The first encrypts, all decrypt. With several gateways, a new one
-	// is put last until all have it, and then first. The sessions of a key that is removed have ended. They are needed with Redis.
-	// Default: one is made at start-up.
+	// Keys encrypt what is stored: 32 random bytes each, in base64. The first encrypts, all decrypt. With several gateways, a new
+	// one is put last until all have it, and then first. The sessions of a key that is removed have ended. They are needed with
+	// Redis. Default: one is made at start-up.
 	Keys []string `env:"KEYS" secret:"true" yaml:"keys"`
 	// KeysFile is a file with the keys instead, one a line. It is read again when it changes.
 	KeysFile string `env:"KEYS_FILE" yaml:"keys_file"`
@@ -110,7 +110,7 @@ func ParseSessionKeys(list []string) ([][]byte, error) {
 
 		key, err := base64.RawStdEncoding.Strict().DecodeString(plain)
 		if err != nil || len(key) != sessionKeyBytes {
-			return nil, fmt.Errorf("key %d is not %d bytes in base64 (openssl rand -base64 %d)", i+1, sessionKeyBytes, sessionKeyBytes)
+			return nil, fmt.Errorf("key %d is not %d bytes in base64 (openssl rand -base64 %[2]d)", i+1, sessionKeyBytes)
 		}
 
 		keys = append(keys, key)
@@ -149,7 +149,8 @@ func (v *validation) sessions(c Config) {
 	v.check(slices.Contains(s.Scopes, "openid"), path+"scopes", "must have openid")
 
 	for i, scope := range s.Scopes {
-		v.check(isScope(scope), fmt.Sprintf("%sscopes[%d]", path, i), fmt.Sprintf("%.200q is no scope (RFC 6749, section 3.3)", scope))
+		v.check(isScope(scope), fmt.Sprintf("%sscopes[%d]", path, i),
+			fmt.Sprintf("%.200q is no scope (RFC 6749, section 3.3)", scope))
 	}
 
 	for _, name := range slices.Sorted(maps.Keys(s.AuthorizationParameters)) {
@@ -240,10 +241,10 @@ func sentAnyway(header string) bool {
 	}
 
 	return slices.Contains([]string{
-		"authorization", "cache-control", "connection", "cookie", "date", "device-memory", "dnt", "downlink", "dpr", "ect", "expect",
-		"forwarded", "host", "keep-alive", "origin", "pragma", "priority", "range", "referer", "rtt", "save-data", "te", "traceparent",
-		"tracestate", "trailer", "transfer-encoding", "upgrade", "upgrade-insecure-requests", "user-agent", "via", "viewport-width",
-		"width", "x-real-ip", "x-request-id",
+		"authorization", "cache-control", "connection", "cookie", "date", "device-memory", "dnt", "downlink", "dpr",
+		"expect", "forwarded", "host", "keep-alive", "origin", "pragma", "priority", "range", "referer", "rtt", "save-data", "te",
+		"traceparent", "tracestate", "trailer", "transfer-encoding", "upgrade", "upgrade-insecure-requests", "user-agent", "via",
+		"viewport-width", "width", "x-real-ip", "x-request-id",
 	}, name)
 }
 

@@ -51,7 +51,7 @@ func openWith(t *testing.T, p Provider, ahead time.Duration) (*Sessions, string)
 	s, err := New(config.Sessions{RefreshAhead: ahead, IdleTimeout: time.Hour, MaxLifetime: time.Hour}, Deps{
 		Store: store, Provider: p, Vault: func() *vault.Vault { return keys },
 		Identify: func(context.Context, provider.Tokens) (reqinfo.Principal, time.Time, error) {
-			return reqinfo.Principal{}, time.Time{}, nil
+			return reqinfo.Principal{Subject: "alice"}, time.Time{}, nil
 		},
 		Logger: slog.New(slog.DiscardHandler), Observer: noObserver{},
 	})
@@ -59,7 +59,7 @@ func openWith(t *testing.T, p Provider, ahead time.Duration) (*Sessions, string)
 		t.Fatal(err)
 	}
 
-	id, err := s.start(t.Context(), provider.Tokens{Access: "old", AccessUntil: time.Now().Add(time.Minute), Refresh: "old"})
+	id, err := s.start(t.Context(), provider.Tokens{Claims: map[string]any{"sub": "alice"}, Access: "old", AccessUntil: time.Now().Add(time.Minute), Refresh: "old"})
 	if err != nil {
 		t.Fatal(err)
 	}

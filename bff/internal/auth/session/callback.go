@@ -136,8 +136,7 @@ func (s *Sessions) start(ctx context.Context, tokens provider.Tokens) (id string
 		return "", refusedUnlessUnavailable(err)
 	}
 
-	started := content{Issuer: s.cfg.Issuer, Subject: tokens.Subject(), LoggedIn: time.Now()}
-	started.take(tokens, principal, until)
+	started := content{Issuer: s.cfg.Issuer, Subject: tokens.Subject(), LoggedIn: time.Now()}.with(tokens, principal, until)
 
 	id = newSecret()
 	key := keyOf(id)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,9 +17,9 @@ import (
 // content is what is stored of a session, sealed.
 type content struct {
 	// Issuer is the provider, and Subject is whom it calls the user.
-	Issuer    string            `json:"iss"`
-	Subject   string            `json:"sub"`
-	Principal reqinfo.Principal `json:"principal"`
+	Issuer    string `json:"iss"`
+	Subject   string `json:"sub"`
+	Principal caller `json:"principal"`
 	// Profile are claims of the ID token for people to read.
 	Profile map[string]any `json:"profile,omitempty"`
 	// LoggedIn is when the session began.
@@ -33,6 +34,15 @@ type content struct {
 	ID string `json:"id,omitempty"`
 }
 
+// caller is a reqinfo.Principal. Gateways of other versions read it, so its names stay.
+type caller struct {
+	Subject string   `json:"subject"`
+	Issuer  string   `json:"issuer"`
+	Scopes  []string `json:"scopes,omitempty"`
+	Roles   []string `json:"roles,omitempty"`
+	Tenant  string   `json:"tenant,omitempty"`
+}
+
 // active is a session that was loaded.
 type active struct {
 	content
@@ -40,6 +50,8 @@ type active struct {
 
 	key string
 }
+
+var errNobody = errors.New("decode session: it has no subject")
 
 // sealedSession is the purpose of what is sealed for the session with a key.
 func sealedSession(key string) string { return "session " + key }
@@ -63,6 +75,11 @@ func (a *active) open(v *vault.Vault) error {
 		return fmt.Errorf("decode session: %w", err)
 	}
 
+	// Nobody is anonymous in a session.
+	if a.Subject == "" || a.Principal.Subject == "" {
+		return errNobody
+	}
+
 	return nil
 }
 
@@ -81,9 +98,9 @@ func (c content) authorization(now time.Time) string {
 	return "Bearer " + c.Access
 }
 
-// take puts what the provider has issued into the session. Tokens that it has not issued again stay.
-func (c *content) take(tokens provider.Tokens, principal reqinfo.Principal, until time.Time) {
-	c.Principal, c.Access, c.AccessFrom, c.AccessUntil = principal, tokens.Access, time.Now(), tokens.AccessUntil
+// with returns the content with what the provider has issued. Tokens that it has not issued again stay.
+func (c content) with(tokens provider.Tokens, principal reqinfo.Principal, until time.Time) content {
+	c.Principal, c.Access, c.AccessFrom, c.AccessUntil = caller(principal), tokens.Access, time.Now(), tokens.AccessUntil
 
 	if !until.IsZero() && (c.AccessUntil.IsZero() || until.Before(c.AccessUntil)) {
 		c.AccessUntil = until
@@ -96,6 +113,8 @@ func (c *content) take(tokens provider.Tokens, principal reqinfo.Principal, unti
 	if tokens.ID != "" {
 		c.ID, c.Profile = tokens.ID, profile(tokens.Claims)
 	}
+
+	return c
 }
 
 // profile returns the claims that a page may show (OpenID Connect Core 1.0, section 5.1).
@@ -103,7 +122,8 @@ func profile(claims map[string]any) map[string]any {
 	out := map[string]any{}
 
 	for _, name := range []string{
-		"name", "given_name", "family_name", "nickname", "preferred_username", "picture", "email", "email_verified", "locale", "zoneinfo",
+		"name", "given_name", "family_name", "nickname", "preferred_username", "picture", "email", "email_verified", "locale",
+		"zoneinfo",
 	} {
 		if value, ok := claims[name]; ok {
 			out[name] = value

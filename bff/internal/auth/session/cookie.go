@@ -83,28 +83,22 @@ func (s *Sessions) checkOrigin(r *http.Request) error {
 	return nil
 }
 
-// setCookie sets a cookie that is sent to this host alone, over a secure connection (RFC 6265bis, section 4.1.3.2). It lasts as long
-// as the browser runs if maxAge is zero.
+// setCookie sets a cookie that scripts cannot read, and that is sent to this host alone, over a secure connection (RFC 6265bis,
+// section 4.1.3.2). It lasts as long as the browser runs if maxAge is zero, and ends if it is less. What the response said of the
+// cookie before is replaced: it must not set one twice (section 4.1.1).
 func setCookie(w http.ResponseWriter, name, value string, sameSite http.SameSite, maxAge time.Duration) {
-	replaceCookie(w, &http.Cookie{Name: name, Value: value, SameSite: sameSite, MaxAge: int(maxAge.Seconds())})
+	header := w.Header()
+	before := func(set string) bool { return strings.HasPrefix(set, name+"=") }
+	header["Set-Cookie"] = slices.DeleteFunc(header["Set-Cookie"], before)
+
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // SameSite is strict or lax.
+		Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: sameSite, MaxAge: int(maxAge.Seconds()),
+	})
 }
 
 // dropCookie makes the browser forget the session.
 func (s *Sessions) dropCookie(w http.ResponseWriter) {
-	replaceCookie(w, &http.Cookie{Name: s.cfg.Cookie, SameSite: s.sameSite(), MaxAge: -1})
-}
-
-// replaceCookie sets a cookie that scripts cannot read, in place of what was said of it before: a response must not set one twice
-// (RFC 6265bis, section 4.1.1).
-func replaceCookie(w http.ResponseWriter, cookie *http.Cookie) {
-	cookie.Path, cookie.Secure, cookie.HttpOnly = "/", true, true
-
-	header := w.Header()
-	header["Set-Cookie"] = slices.DeleteFunc(header["Set-Cookie"], func(set string) bool {
-		return strings.HasPrefix(set, cookie.Name+"=")
-	})
-
-	http.SetCookie(w, cookie)
+	setCookie(w, s.cfg.Cookie, "", s.sameSite(), -time.Second)
 }
 
 func (s *Sessions) sameSite() http.SameSite {

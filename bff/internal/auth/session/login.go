@@ -49,7 +49,8 @@ type attempt struct {
 	Verifier string `json:"v"`
 	// Browser is a hash of the cookie of the browser.
 	Browser string `json:"b"`
-	// Before is the key of the session that the browser has. Its cookie may not come with the callback, which begins at another site.
+	// Before is the key of the session that the browser has. Its cookie may not come with the callback, which begins at another
+	// site.
 	Before   string    `json:"s,omitempty"`
 	ReturnTo string    `json:"r"`
 	Redirect string    `json:"u"`

@@ -67,7 +67,8 @@ func (s *Sessions) refreshOnce(a *active) <-chan singleflight.Result {
 		// The library would end the process.
 		defer func() {
 			if v := recover(); v != nil {
-				s.Logger.Error("the refresh of a session panicked", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+				s.Logger.Error(errPanic.Error(), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+
 				err = errPanic
 			}
 		}()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 const (
@@ -125,7 +126,7 @@ func (s *Sessions) renewed(ctx context.Context, a *active) (content, error) {
 	}
 
 	// An ID token need not come again; the caller is then who it was.
-	principal, until := a.Principal, time.Time{}
+	principal, until := reqinfo.Principal(a.Principal), time.Time{}
 
 	if tokens.ID != "" && tokens.Subject() != a.Subject {
 		return next, errOtherSubject
@@ -141,9 +142,7 @@ func (s *Sessions) renewed(ctx context.Context, a *active) (content, error) {
 		return next, errOtherSubject
 	}
 
-	next.take(tokens, principal, until)
-
-	return next, nil
+	return next.with(tokens, principal, until), nil
 }
 
 // refusedUnlessUnavailable marks an error of Identify: tokens that identify nobody are of no use.

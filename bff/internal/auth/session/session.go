@@ -170,7 +170,7 @@ func (s *Sessions) Find(w http.ResponseWriter, r *http.Request) (Found, bool, er
 		return Found{}, false, unavailable(err)
 	}
 
-	return Found{Principal: current.Principal, Authorization: current.authorization(time.Now())}, true, nil
+	return Found{Principal: reqinfo.Principal(current.Principal), Authorization: current.authorization(time.Now())}, true, nil
 }
 
 // load returns the session with this key. It returns ErrNone if there is none, also if it was sealed by a key that is not used any
@@ -195,8 +195,8 @@ func (s *Sessions) load(ctx context.Context, key string, idle time.Duration) (*a
 	return a, nil
 }
 
-// RevokeSubject ends all sessions of a subject, by the name that the gateway or the provider has for it, and returns how many. It is
-// for operators.
+// RevokeSubject ends all sessions of a subject, by the name that the gateway or the provider has for it, and returns how many. It
+// is for operators.
 func (s *Sessions) RevokeSubject(ctx context.Context, subject string) (int, error) {
 	ended := 0
 

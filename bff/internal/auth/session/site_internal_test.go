@@ -302,7 +302,7 @@ func with(t *testing.T, change func(*config.Sessions), test func(t *testing.T, s
 		}
 
 		// Nothing that the log has lets anyone in.
-		for _, secret := range []string{"refresh ", "id 1", "alice 1"} {
+		for _, secret := range []string{"refresh 1", "refresh 2", "id 1", "id 2", "alice 1", "alice 2"} {
 			if strings.Contains(s.log.String(), secret) {
 				t.Errorf("the log has %q: %s", secret, s.log.String())
 			}

@@ -115,7 +115,9 @@ func (p *Provider) read(known *discovered) (*discovered, error) {
 		d.keys = newKeySet(p.client, d.JWKSURI)
 	}
 
-	d.verifier = oidc.NewVerifier(p.cfg.Issuer, d.keys, &oidc.Config{ClientID: p.cfg.ClientID, SupportedSigningAlgs: d.algorithms()})
+	d.verifier = oidc.NewVerifier(p.cfg.Issuer, d.keys, &oidc.Config{
+		ClientID: p.cfg.ClientID, SupportedSigningAlgs: d.algorithms(),
+	})
 
 	return d, nil
 }

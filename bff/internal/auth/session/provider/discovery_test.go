@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -36,9 +37,7 @@ func TestDiscoveryDocument(t *testing.T) {
 			t.Parallel()
 
 			i := start(t)
-			for name, value := range tt.change {
-				i.metadata[name] = value
-			}
+			maps.Copy(i.metadata, tt.change)
 
 			_, err := i.client(nil).Check(t.Context())
 

@@ -19,7 +19,8 @@ var (
 	errKeysStatus  = errors.New("the keys of the provider")
 )
 
-// keySet are the keys of a provider. They are fetched when a token is signed by one that is not known. It is safe for concurrent use.
+// keySet are the keys of a provider. They are fetched when a token is signed by one that is not known. It is safe for concurrent
+// use.
 type keySet struct {
 	*oidc.RemoteKeySet
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -225,10 +226,7 @@ func TestTokens(t *testing.T) {
 			i := start(t)
 			signed := i.sign(i.claims(tt.claims))
 			change := map[string]any{"id_token": signed}
-			for name, value := range tt.tokens {
-				change[name] = value
-			}
-
+			maps.Copy(change, tt.tokens)
 			i.issues(change)
 
 			got, err := i.client(nil).Exchange(t.Context(), "code", login())

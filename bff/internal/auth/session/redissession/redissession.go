@@ -79,9 +79,11 @@ func New(client *redis.Client) *Store {
 }
 
 func (s *Store) sessionKey(key string) []string { return []string{s.client.Key("session:" + key)} }
+
 func (s *Store) labelKey(label string) []string {
 	return []string{s.client.Key("session-label:" + label)}
 }
+
 func (s *Store) claimKey(name string) []string {
 	return []string{s.client.Key("session-claim:" + name)}
 }
