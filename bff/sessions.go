@@ -135,7 +135,8 @@ func (c *Compiled) checkSessionCookie(faults *optionFaults) {
 	for _, r := range c.routes {
 		for _, h := range r.Policy.Headers {
 			if strings.EqualFold(h.Name, "Cookie") {
-				faults.addf("auth.sessions: route %s (%s) sets the field %s from %s, which carries sessions", r, r.RPC, h.Field, h.Name)
+				faults.addf("auth.sessions: route %s (%s) sets the field %s from %s, which carries sessions",
+					r, r.RPC, h.Field, h.Name)
 			}
 		}
 	}

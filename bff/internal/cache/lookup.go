@@ -33,7 +33,8 @@ type sharing struct {
 func newSharing(cache *Cache, rpc string, c policy.Cache, authorization bool, timeout time.Duration) sharing {
 	return sharing{
 		cache: cache, rpc: rpc, policy: c, authorization: authorization, timeout: timeout,
-		refreshes: make(chan struct{}, maxRefreshes), tagged: len(c.Tags) > 0, life: c.TTL + max(c.StaleWhileRevalidate, c.StaleIfError),
+		refreshes: make(chan struct{}, maxRefreshes), tagged: len(c.Tags) > 0,
+		life: c.TTL + max(c.StaleWhileRevalidate, c.StaleIfError),
 	}
 }
 

@@ -16,9 +16,10 @@ func (b *builder) sessionField() string { return spelled(http.CanonicalHeaderKey
 // sessionWords say how a session begins, ends, and is used. The pages for that are no operations: a browser navigates to them.
 func (b *builder) sessionWords() string {
 	return fmt.Sprintf("The session of a browser, whose cookie no script can read. To log in, the page navigates to "+
-		"`/auth/login?return_to=/path`. `GET /auth/session` says who is logged in and until when; `POST /auth/logout` ends the session "+
-		"(`?everywhere=true`: all of the user) and returns a `logout_url`, if the page has to navigate to it. Methods other than GET, HEAD "+
-		"and OPTIONS need the header `%s`, with any value, and are refused for pages of other origins that are not allowed. "+
+		"`/auth/login?return_to=/path`. `GET /auth/session` says who is logged in and until when. `POST /auth/logout` ends the "+
+		"session (`?everywhere=true`: all of the user) and returns a `logout_url`, if the page has to navigate to it. Methods "+
+		"other than GET, HEAD and OPTIONS need the header `%s`, with any value, and are refused for pages of other origins that "+
+		"are not allowed. "+
 		"A request with another credential ignores the cookie.", b.sessionField())
 }
 
@@ -36,8 +37,8 @@ func (b *builder) sessionHeader(op policy.Endpoint) *Parameter {
 
 	return &Parameter{
 		Name: b.sessionField(), In: inHeader, Schema: &Schema{Type: typeString},
-		Description: "Required with a session, and not with other credentials. Its value does not matter: pages of other origins cannot " +
-			"send it.",
+		Description: "Required with a session, and not with other credentials. Its value does not matter: pages of other origins " +
+			"cannot send it.",
 	}
 }
 
