@@ -164,8 +164,9 @@ func (o options) gatewayConfig(cfg config.Config) (gateway.Config, error) {
 		Rules:      o.rules,
 		Composites: len(o.composites) > 0,
 		MuxOptions: o.muxOptions, Interceptors: len(o.dialOptions) > 0,
-		Vary: append([]string{cfg.Auth.APIKeys.Header}, cfg.Headers.Request...), ForwardsAuthorization: o.forwardsAuthorization(cfg),
+		Vary: append([]string{cfg.Auth.APIKeys.Header}, cfg.Headers.Request...),
 	}
+	routing.ForwardsAuthorization = o.forwardsAuthorization(cfg)
 
 	if cfg.Auth.Sessions.On() {
 		routing.Vary = append(routing.Vary, "Cookie")

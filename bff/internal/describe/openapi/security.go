@@ -18,7 +18,9 @@ const (
 const typeAPIKey = "apiKey"
 
 // SecuritySchemes are the names of the kinds of credentials that the gateway verifies.
-func SecuritySchemes() []string { return []string{schemeBearer, schemeAPIKey, schemeCertificate, schemeSession} }
+func SecuritySchemes() []string {
+	return []string{schemeBearer, schemeAPIKey, schemeCertificate, schemeSession}
+}
 
 // scheme describes it.
 func (c *Credential) scheme() *SecurityScheme {

@@ -11,7 +11,9 @@ import (
 func (b *builder) sessions() bool { return b.gateway.Auth.Sessions.On() && !b.gateway.Auth.Disabled }
 
 // sessionField is the name of the header that changes need.
-func (b *builder) sessionField() string { return spelled(http.CanonicalHeaderKey(b.gateway.Auth.Sessions.Header)) }
+func (b *builder) sessionField() string {
+	return spelled(http.CanonicalHeaderKey(b.gateway.Auth.Sessions.Header))
+}
 
 // sessionWords say how a session begins, ends, and is used. The pages for that are no operations: a browser navigates to them.
 func (b *builder) sessionWords() string {
