@@ -326,6 +326,8 @@ var ProblemError = class extends Error {
   errors;
   /** Id of the request, to quote when asking for help. */
   requestId;
+  /** Where a browser can log in, if the request needs a session and there is none, or it has ended: a path of the gateway. */
+  login;
   /** When to try again, in seconds from the response. */
   retryAfter;
   /** The whole document. */
@@ -340,6 +342,7 @@ var ProblemError = class extends Error {
     this.detail = problem.detail ?? problem.title;
     this.errors = problem.errors ?? [];
     this.requestId = problem.request_id ?? context.requestId;
+    this.login = problem.login;
     this.retryAfter = context.retryAfter;
     this.problem = problem;
   }
@@ -378,11 +381,12 @@ function plain(response, text2) {
 }
 function complete(document2, context) {
   const given = isObject(document2) ? document2 : {};
-  const { detail, request_id, ...others } = given;
+  const { detail, request_id, login, ...others } = given;
   return {
     ...others,
     ...isText(detail) && { detail },
     ...isText(request_id) && { request_id },
+    ...isText(login) && { login },
     type: isText(given.type) ? given.type : "about:blank",
     title: isText(given.title) ? given.title : `Status ${context.status}`,
     status: typeof given.status === "number" ? given.status : context.status,
