@@ -7,8 +7,8 @@ type actions struct{ total *prometheus.CounterVec }
 
 func (m *Metrics) addActions() {
 	m.actions.total = m.counter("portico_admin_actions_total",
-		"What operators have asked for, by action (breaker, drain, log-level, purge, reload) and result: done, invalid, failed,"+
-			" unauthorized, limited, forbidden.", "action", "result")
+		"What operators have asked for, by action (breaker, drain, log-level, purge, reload, sessions) and result: done, invalid, "+
+			"failed, unauthorized, limited, forbidden.", "action", "result")
 }
 
 // ObserveAdminAction counts an action. Both come from bounded sets.
