@@ -18,6 +18,8 @@ const (
 	// that has failed.
 	discoveryLife  = time.Hour
 	discoveryRetry = time.Minute
+	// leeway is how much the clocks of provider and gateway may differ, as for the tokens of auth.issuers by default.
+	leeway = 30 * time.Second
 	// maxQuoted is how much of an error that may have parts of a response is logged, in bytes.
 	maxQuoted = 500
 )
@@ -30,8 +32,16 @@ type discovered struct {
 
 	provider *oidc.Provider
 	keys     *keySet
-	verifier *oidc.IDTokenVerifier
 	until    time.Time
+}
+
+// verifier returns what verifies one token, and the keys that it uses.
+func (p *Provider) verifier(d *discovered) (*oidc.IDTokenVerifier, *keysOfOne) {
+	keys := &keysOfOne{keySet: d.keys}
+
+	return oidc.NewVerifier(p.cfg.Issuer, keys, &oidc.Config{
+		ClientID: p.cfg.ClientID, SupportedSigningAlgs: d.algorithms(), Now: func() time.Time { return time.Now().Add(-leeway) },
+	}), keys
 }
 
 // metadata is what a discovery document says beside what the library reads (RFC 8414; OpenID Connect Discovery 1.0, section 3).
@@ -114,10 +124,6 @@ func (p *Provider) read(known *discovered) (*discovered, error) {
 	} else {
 		d.keys = newKeySet(p.client, d.JWKSURI)
 	}
-
-	d.verifier = oidc.NewVerifier(p.cfg.Issuer, d.keys, &oidc.Config{
-		ClientID: p.cfg.ClientID, SupportedSigningAlgs: d.algorithms(),
-	})
 
 	return d, nil
 }

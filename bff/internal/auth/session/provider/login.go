@@ -176,8 +176,11 @@ func (p *Provider) tokens(ctx context.Context, d *discovered, token *oauth2.Toke
 	out := Tokens{Access: token.AccessToken, AccessUntil: token.Expiry, Refresh: token.RefreshToken, Scopes: p.cfg.Scopes}
 	raw, _ := token.Extra("id_token").(string)
 
+	// What is refused or cannot be verified has had its refresh token used up: the caller gets the new one.
+	none := Tokens{Refresh: out.Refresh}
+
 	if err := check(token, raw); err != nil {
-		return Tokens{}, nil, fmt.Errorf("%w: %w", ErrRefused, err)
+		return none, nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 
 	// Without one, it is what was asked for (RFC 6749, section 5.1).
@@ -189,12 +192,11 @@ func (p *Provider) tokens(ctx context.Context, d *discovered, token *oauth2.Toke
 		return out, nil, nil
 	}
 
-	// What is refused or cannot be verified has had its refresh token used up: the caller gets the new one.
-	none := Tokens{Refresh: out.Refresh}
+	verifier, keys := p.verifier(d)
 
-	id, err := d.verifier.Verify(ctx, raw)
+	id, err := verifier.Verify(ctx, raw)
 	if err != nil {
-		return none, nil, fmt.Errorf("ID token: %w", d.keys.explain(ctx, err))
+		return none, nil, fmt.Errorf("ID token: %w", keys.explain(ctx, err))
 	}
 
 	if err := p.checkID(id, token.AccessToken, &out.Claims); err != nil {

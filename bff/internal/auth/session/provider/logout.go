@@ -63,9 +63,11 @@ func (p *Provider) VerifyLogout(ctx context.Context, raw string) (Logout, error)
 		return Logout{}, err
 	}
 
-	token, err := d.verifier.VerifyLogout(p.with(ctx), raw)
+	verifier, keys := p.verifier(d)
+
+	token, err := verifier.VerifyLogout(p.with(ctx), raw)
 	if err != nil {
-		return Logout{}, d.keys.explain(ctx, err)
+		return Logout{}, keys.explain(ctx, err)
 	}
 
 	if age := time.Since(token.IssuedAt); age > maxLogoutAge || age < -maxLogoutAge {
