@@ -16,7 +16,7 @@ import (
 
 func TestLogin(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser()
 		b.shows("anonymous")
 
@@ -61,7 +61,7 @@ func TestLogin(t *testing.T) {
 
 func TestCookieOfALaxSession(t *testing.T) {
 	t.Parallel()
-	with(t, func(c *config.Sessions) { c.SameSite, c.Cookie = config.SameSiteLax, "__Host-id" }, func(t *testing.T, s *site) {
+	with(t, func(c *config.Sessions) { c.SameSite, c.Cookie = config.SameSiteLax, "__Host-id" }, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser()
 		cookie := b.callback(b.begin("/")).Header().Get("Set-Cookie")
 
@@ -118,7 +118,7 @@ func TestCallback(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			with(t, nil, func(t *testing.T, s *site) {
+			with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 				b := s.browser()
 				state := b.begin("/app")
 				query := url.Values{"state": {state}, "code": {state}}

@@ -64,8 +64,8 @@ var (
 	errIssuer    = errors.New("the authorization response is of another issuer, or does not say of which")
 )
 
-// AuthorizationURL returns where a browser is sent to log in. Where the provider takes pushed authorization requests, the request is
-// sent to it, and the URL only refers to it.
+// AuthorizationURL returns where a browser is sent to log in. Where the provider takes pushed authorization requests, the request
+// is sent to it, and the URL only refers to it.
 func (p *Provider) AuthorizationURL(ctx context.Context, login Login) (string, error) {
 	d, err := p.discover(ctx)
 	if err != nil {
