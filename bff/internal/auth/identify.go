@@ -51,7 +51,7 @@ func (a *Authenticator) Identify(sessions *session.Sessions) func(http.Handler) 
 
 			known, err := a.identify(r, custom)
 			if err == nil && !known {
-				err = a.identifyBrowser(w, r, sessions)
+				err = a.identifyBrowser(r, sessions)
 			}
 
 			if err != nil {
@@ -104,11 +104,11 @@ func (a *Authenticator) identify(r *http.Request, custom *reqinfo.Principal) (kn
 }
 
 // identifyBrowser sets the caller on the record by the session of a browser, or else by the certificate of the connection.
-func (a *Authenticator) identifyBrowser(w http.ResponseWriter, r *http.Request, sessions *session.Sessions) error {
+func (a *Authenticator) identifyBrowser(r *http.Request, sessions *session.Sessions) error {
 	rec := reqinfo.From(r.Context())
 
 	if sessions != nil {
-		found, ok, err := sessions.Find(w, r)
+		found, ok, err := sessions.Find(r)
 		if err != nil {
 			return err
 		}

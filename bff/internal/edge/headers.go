@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
-	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // securityHeaders are headers for browsers: responses are not to be sniffed and not to be stored. Those that a browser may show as
@@ -44,11 +43,6 @@ func (s *securityHeaders) BeforeHeader(r *http.Request, header http.Header, stat
 	if !isData(status, header["Content-Type"]) || ambientCredentials(r) {
 		addMissing(header, "Content-Security-Policy", s.policy)
 		addMissing(header, "Referrer-Policy", s.referrer)
-	}
-
-	// The response makes the browser forget a cookie, which must not come from a cache to another one.
-	if rec := reqinfo.From(r.Context()); rec != nil && rec.SessionEnded {
-		header["Cache-Control"] = s.caching
 	}
 
 	// What no cache stores needs no Vary (RFC 9110, section 12.5.5). Most responses are like that.

@@ -33,6 +33,15 @@ const (
 	BackchannelPath = "/auth/backchannel-logout"
 )
 
+func isPage(path string) bool {
+	switch path {
+	case LoginPath, CallbackPath, LogoutPath, StatePath, BackchannelPath:
+		return true
+	default:
+		return false
+	}
+}
+
 const (
 	// loginCookie binds a login to the browser that has begun it.
 	loginCookie = config.LoginCookie

@@ -56,7 +56,6 @@ type loggedOut struct {
 
 // Logout handles POST of LogoutPath. It ends the session or, with everywhere=true, all of its subject.
 func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) {
-	// A session that nobody was identified by was not checked before: another credential wins over the cookie.
 	if err := s.checkOrigin(r); err != nil {
 		p, _ := errors.AsType[*problem.Problem](err)
 		problem.Write(w, r, p, err)
@@ -116,27 +115,36 @@ func (s *Sessions) logoutURL(r *http.Request, ended *active) string {
 	return location
 }
 
-// current returns the session of a request to a page of its own. If there is none, it writes the response.
+// current returns the session of a request to a page of its own, which does not prolong it. If there is none, it writes the
+// response. The browser is told to drop the cookie of one that has ended.
 func (s *Sessions) current(w http.ResponseWriter, r *http.Request) (*active, bool) {
 	id, err := s.cookie(r)
-	if err == nil && id != "" {
-		var current *active
-		if current, err = s.load(r.Context(), keyOf(id), 0); err == nil {
-			return current, true
-		}
+	if err != nil || id == "" {
+		p := problem.New(codes.Unauthenticated, "there is no session").Because(reqinfo.ReasonNoCredential)
+		_ = errors.As(err, &p)
+		problem.Write(w, r, p, err)
+
+		return nil, false
 	}
 
-	p := problem.New(codes.Unauthenticated, "there is no session").Because(reqinfo.ReasonNoCredential)
+	current, err := s.load(r.Context(), keyOf(id), 0)
 
 	switch rec := reqinfo.From(r.Context()); {
-	case err != nil && !errors.Is(err, ErrNone):
-		err = unavailable(err)
-		_ = errors.As(err, &p)
-	case rec.SessionEnded:
-		p = problem.New(codes.Unauthenticated, "the session has ended").Because(reqinfo.ReasonSessionEnded)
-	}
+	case err == nil:
+		if rec.Principal.Anonymous() {
+			rec.Principal, rec.Session = current.Principal, true
+		}
 
-	problem.Write(w, r, p, err)
+		return current, true
+	case errors.Is(err, ErrNone):
+		rec.SessionEnded = true
+		s.dropCookie(w)
+		problem.Write(w, r, problem.New(codes.Unauthenticated, "the session has ended").Because(reqinfo.ReasonSessionEnded), err)
+	default:
+		err = unavailable(err)
+		p, _ := errors.AsType[*problem.Problem](err)
+		problem.Write(w, r, p, err)
+	}
 
 	return nil, false
 }

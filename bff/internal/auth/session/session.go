@@ -135,11 +135,17 @@ type Found struct {
 }
 
 // Find returns the session that the cookie of a request names. It reports false if there is no cookie, or if the session has ended,
-// which it writes on the request's record; then the browser is told to drop the cookie. An error is a *problem.Problem with its
-// cause.
-func (s *Sessions) Find(w http.ResponseWriter, r *http.Request) (Found, bool, error) {
+// which it writes on the request's record. The browser keeps the cookie: it may have another one already when the response comes.
+// An error is a *problem.Problem with its cause.
+//
+// The pages of this package look for the session themselves: they need no access token, which nobody may be able to refresh.
+func (s *Sessions) Find(r *http.Request) (Found, bool, error) {
 	rec := reqinfo.From(r.Context())
 	rec.Login = LoginPath
+
+	if isPage(r.URL.Path) {
+		return Found{}, false, nil
+	}
 
 	id, err := s.cookie(r)
 	if err != nil || id == "" {
@@ -150,12 +156,7 @@ func (s *Sessions) Find(w http.ResponseWriter, r *http.Request) (Found, bool, er
 		return Found{}, false, err
 	}
 
-	idle := s.cfg.IdleTimeout
-	if r.URL.Path == StatePath {
-		idle = 0 // Asking how long the session lasts does not prolong it.
-	}
-
-	current, err := s.load(r.Context(), keyOf(id), idle)
+	current, err := s.load(r.Context(), keyOf(id), s.cfg.IdleTimeout)
 	if err == nil {
 		current, err = s.fresh(r.Context(), current)
 	}
@@ -163,8 +164,6 @@ func (s *Sessions) Find(w http.ResponseWriter, r *http.Request) (Found, bool, er
 	switch {
 	case errors.Is(err, ErrNone):
 		rec.SessionEnded = true
-		s.dropCookie(w)
-
 		return Found{}, false, nil
 	case err != nil:
 		return Found{}, false, unavailable(err)

@@ -368,7 +368,7 @@ func (b *browser) send(method, target string, header ...string) answer {
 
 // serve is a gateway: it identifies the caller, and serves the pages, or shows who calls.
 func (s *site) serve(w http.ResponseWriter, r *http.Request) {
-	found, ok, err := s.Find(w, r)
+	found, ok, err := s.Find(r)
 	if err != nil {
 		p, _ := errors.AsType[*problem.Problem](err)
 		problem.Write(w, r, p, err)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -134,14 +135,21 @@ func refusal(status int, body []byte) error {
 	return refused(status, response.Error, response.Description)
 }
 
-// refused is the error for an error code. Only that of a code or token which is not valid any more becomes better by another login;
-// that of a wrong secret does not.
+// userErrors are the error codes that another login mends: the code or the refresh token is not valid any more, or the user has to
+// do something (OpenID Connect Core 1.0, section 3.1.2.6).
+func userErrors() []string {
+	return []string{
+		"invalid_grant", "interaction_required", "login_required", "consent_required", "account_selection_required",
+	}
+}
+
+// refused is the error for an error code. That of a wrong secret does not become better by another login.
 func refused(status int, code, description string) error {
 	kind := ErrUnavailable
 
 	switch {
 	case status >= http.StatusInternalServerError, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout:
-	case code == "invalid_grant":
+	case slices.Contains(userErrors(), code):
 		kind = ErrRefused
 	default:
 		kind = fmt.Errorf("%w: %w", ErrUnavailable, ErrClient)
