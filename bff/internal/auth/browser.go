@@ -22,7 +22,7 @@ func (a *Authenticator) BrowserIdentity(cfg config.Sessions) func(context.Contex
 	}
 
 	return func(ctx context.Context, tokens provider.Tokens) (reqinfo.Principal, time.Time, error) {
-		found, err := a.verify(ctx, tokens.Access)
+		found, err := a.verify(justIssued(ctx), tokens.Access)
 
 		switch {
 		case errors.Is(err, errNoKeys):

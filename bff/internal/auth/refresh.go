@@ -15,7 +15,17 @@ const (
 	minInterval = 30 * time.Second
 	// maxWait is how long a request may wait for keys.
 	maxWait = 2 * time.Second
+	// issuedInterval is the shortest time between fetches for tokens that their issuer has just sent, if the refresh interval is not
+	// shorter.
+	issuedInterval = 5 * time.Second
 )
+
+// issuedKey is the key of a context for tokens that their issuer has just sent to the gateway.
+type issuedKey struct{}
+
+// justIssued returns the context for a token that its issuer has just sent. If its key is not known, it is fetched even if the fetch
+// of the interval was used up by tokens that anyone can invent. While that is not possible the error is errNoKeys.
+func justIssued(ctx context.Context) context.Context { return context.WithValue(ctx, issuedKey{}, true) }
 
 // fetchFunc fetches the keys, and returns how long they are fresh; zero: that is unknown.
 type fetchFunc func(ctx context.Context) (keySet, time.Duration, error)
@@ -41,8 +51,8 @@ type keySource struct {
 	mu sync.Mutex
 	// fetched is closed at the end of the fetch that is running or requested. Nil: there is none.
 	fetched chan struct{}
-	// nextRequest is when a fetch may be requested again.
-	nextRequest time.Time
+	// lastRequest is when a fetch was requested last.
+	lastRequest time.Time
 }
 
 func newKeySource(fetch fetchFunc, interval time.Duration, logger *slog.Logger) *keySource {
@@ -69,9 +79,18 @@ func (k *keySource) renewed(ctx context.Context, kid string) (keySet, bool) {
 	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 
-	for range 2 {
-		fetched := k.ask(time.Now())
+	interval, issued := k.interval, ctx.Value(issuedKey{}) != nil
+	if issued {
+		interval = min(interval, issuedInterval)
+	}
+
+	for i := range 2 {
+		fetched := k.ask(time.Now(), interval)
 		if fetched == nil {
+			if issued && i == 0 {
+				return k.current(), false
+			}
+
 			break
 		}
 
@@ -93,16 +112,16 @@ func (k *keySource) renewed(ctx context.Context, kid string) (keySet, bool) {
 
 // ask returns a channel that is closed at the end of the running fetch. If none is running it requests one, unless that was done in
 // this interval already: then it returns nil. So any number of tokens with invented key ids causes one fetch per interval.
-func (k *keySource) ask(now time.Time) <-chan struct{} {
+func (k *keySource) ask(now time.Time, interval time.Duration) <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 
 	if k.fetched == nil {
-		if now.Before(k.nextRequest) {
+		if now.Before(k.lastRequest.Add(interval)) {
 			return nil
 		}
 
-		k.nextRequest = now.Add(k.interval)
+		k.lastRequest = now
 		k.fetched = make(chan struct{})
 
 		k.wake <- struct{}{} // There is room: begin has emptied it since the last time.
