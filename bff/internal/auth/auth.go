@@ -116,6 +116,10 @@ func open(cfg config.Auth, deps Deps) (*Authenticator, error) {
 		}
 	}
 
+	if sessions := a.issuers[cfg.Sessions.Issuer]; sessions != nil {
+		sessions.browserClient = cfg.Sessions.ClientID
+	}
+
 	deps.Shared.AtCommit(func() {
 		deps.Shared.Background(func(ctx context.Context) { a.pending.run(ctx, cfg.KeysGrace, deps.Logger) })
 	})

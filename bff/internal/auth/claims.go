@@ -34,6 +34,10 @@ func (i *issuer) parse(claims jwt.MapClaims) (verified, error) {
 		return verified{}, fmt.Errorf("%w: events are those of a security event token", errClaims)
 	}
 
+	if i.isIDToken(claims) {
+		return verified{}, fmt.Errorf("%w: nonce or at_hash are those of an ID token", errClaims)
+	}
+
 	certificate, err := confirmation(claims)
 	if err != nil {
 		return verified{}, err
@@ -42,6 +46,21 @@ func (i *issuer) parse(claims jwt.MapClaims) (verified, error) {
 	principal, err := i.principal(claims)
 
 	return verified{principal: principal, certificate: certificate}, err
+}
+
+// isIDToken reports whether claims are those of an ID token of the client that browsers log in by (OpenID Connect Core 1.0, sections
+// 2 and 3.1.3.6). A page can get one of those, and they may have the audience of access tokens as well. Keycloak before version 25
+// had the nonce in access tokens, too, with another claim "typ".
+func (i *issuer) isIDToken(claims jwt.MapClaims) bool {
+	audience, err := claims.GetAudience()
+	if err != nil || i.browserClient == "" || !slices.Contains(audience, i.browserClient) {
+		return false
+	}
+
+	_, hash := claims["at_hash"]
+	_, nonce := claims["nonce"]
+
+	return hash || nonce && claims["typ"] != "Bearer"
 }
 
 func (i *issuer) principal(claims jwt.MapClaims) (reqinfo.Principal, error) {

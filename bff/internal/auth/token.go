@@ -29,6 +29,8 @@ type issuer struct {
 	claims   config.Claims
 	required map[string][]string
 	prefix   string
+	// browserClient is the client that browsers log in by at this issuer. Empty: there is none.
+	browserClient string
 }
 
 func newIssuer(cfg config.Issuer, keys *keySource) *issuer {
