@@ -14,16 +14,13 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
 )
 
-const (
-	// refreshLease is how long a gateway has the right to refresh a session. It is longer than a refresh may take.
-	refreshLease = 30 * time.Second
-	// refreshPoll is how often a gateway looks whether another one has refreshed a session.
-	refreshPoll = 20 * time.Millisecond
-)
+// refreshLease is how long a gateway has the right to refresh a session. It is as long as a refresh may take.
+const refreshLease = backgroundTimeout + storeTimeout
 
 var (
 	errPaused       = fmt.Errorf("%w: it has just failed", provider.ErrUnavailable)
 	errPanic        = errors.New("the refresh of a session panicked")
+	errTaken        = errors.New("another gateway refreshes the session")
 	errNotRefreshed = errors.New("the access token has expired, and another gateway has not refreshed it in time")
 )
 
@@ -45,7 +42,7 @@ func (s *Sessions) fresh(ctx context.Context, a *active) (*active, error) {
 	case a.Refresh == "":
 		return nil, s.end(ctx, a.key, "expired")
 	case left > 0:
-		s.refreshOnce(a)
+		s.refreshAhead(a)
 		return a, nil
 	}
 
@@ -61,22 +58,35 @@ func (s *Sessions) fresh(ctx context.Context, a *active) (*active, error) {
 // endsWithToken reports whether a session without a refresh token ends when its access token expires: that is what says who calls.
 func (s *Sessions) endsWithToken() bool { return s.cfg.Identity == config.IdentityAccessToken }
 
-// refreshOnce refreshes a session, unless that is happening already.
+// refreshAhead refreshes a session in the background, unless that is happening already, here or at another gateway.
+func (s *Sessions) refreshAhead(a *active) {
+	if _, running := s.ahead.LoadOrStore(a.key, true); running {
+		return
+	}
+
+	s.later(func(ctx context.Context) {
+		defer s.ahead.Delete(a.key)
+
+		_, _ = s.refreshed(ctx, a) // It is in the log.
+	})
+}
+
+// refreshOnce refreshes a session and returns the result. One refresh is for all that wait for it.
 func (s *Sessions) refreshOnce(a *active) <-chan singleflight.Result {
-	shared := s.refreshing.DoChan(a.key, func() (_ any, err error) {
-		// The library would end the process.
-		defer func() {
-			if v := recover(); v != nil {
-				s.Logger.Error(errPanic.Error(), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
-
-				err = errPanic
-			}
-		}()
-
+	shared := s.refreshing.DoChan(a.key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(s.background, backgroundTimeout)
 		defer cancel()
 
-		return s.refreshed(ctx, a)
+		for pause := firstPause; ; pause = min(2*pause, longestPause) {
+			current, err := s.refreshed(ctx, a)
+			if !errors.Is(err, errTaken) {
+				return current, err
+			}
+
+			if !wait(ctx, pause) {
+				return nil, errors.Join(errNotRefreshed, ctx.Err())
+			}
+		}
 	})
 	done := make(chan singleflight.Result, 1)
 
@@ -85,31 +95,34 @@ func (s *Sessions) refreshOnce(a *active) <-chan singleflight.Result {
 	return done
 }
 
-// refreshed refreshes a session, or waits until another gateway has done so.
-func (s *Sessions) refreshed(ctx context.Context, a *active) (*active, error) {
-	name, owner := "refresh:"+a.key, newSecret()
+// refreshed refreshes a session, unless another gateway has done so. It returns errTaken while one does.
+func (s *Sessions) refreshed(ctx context.Context, a *active) (_ *active, err error) {
+	// It would end the process.
+	defer func() {
+		if v := recover(); v != nil {
+			s.Logger.Error(errPanic.Error(), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 
-	if s.pausedUntil.Load() > time.Now().UnixNano() {
+			err = errPanic
+		}
+	}()
+
+	if s.pauses.now(a.Subject) {
 		return nil, errPaused
 	}
 
-	for {
-		claimed, err := s.Store.Claim(ctx, name, owner, refreshLease)
-		if err != nil {
-			return nil, err
-		}
+	name, owner := "refresh:"+a.key, newSecret()
 
-		if claimed {
-			break
-		}
+	claimed, err := s.Store.Claim(ctx, name, owner, refreshLease)
+	if err != nil {
+		return nil, err
+	}
 
-		if !wait(ctx, refreshPoll) {
-			return nil, errors.Join(errNotRefreshed, ctx.Err())
-		}
-
+	if !claimed {
 		if current, err := s.load(ctx, a.key, 0); err != nil || current.Version != a.Version {
 			return current, err
 		}
+
+		return nil, errTaken
 	}
 
 	// The next one need not wait for the end of the lease, whatever becomes of ctx.
@@ -125,14 +138,4 @@ func (s *Sessions) refreshed(ctx context.Context, a *active) (*active, error) {
 	}
 
 	return s.refresh(ctx, current)
-}
-
-// wait waits, unless the context ends.
-func wait(ctx context.Context, pause time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(pause):
-		return true
-	}
 }

@@ -132,10 +132,6 @@ func TestRefreshFails(t *testing.T) {
 				if !slices.Equal(s.issuer.revoked, tt.revoked) {
 					t.Errorf("revoked %v", s.issuer.revoked)
 				}
-
-				if (b.cookies[s.cfg.Cookie] == "") != res.rec.SessionEnded {
-					t.Errorf("cookies %v", b.cookies)
-				}
 			})
 		})
 	}

@@ -12,30 +12,31 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-const (
-	// refreshPause is how long a provider that has failed is not asked again.
-	refreshPause = time.Second
-	// replaceAttempts is how often new tokens are stored, and replacePause is how long the first pause in between takes; each is
-	// twice as long as the one before.
-	replaceAttempts = 5
-	replacePause    = 50 * time.Millisecond
-)
+// storeTimeout is how long a gateway tries to store new tokens, such as while another Redis takes over.
+const storeTimeout = 20 * time.Second
 
 var errOtherSubject = errors.New("the provider has issued tokens of another subject")
 
 // refresh asks the provider for new tokens. The caller has the right to.
 func (s *Sessions) refresh(ctx context.Context, a *active) (*active, error) {
 	next, err := s.renewed(ctx, a)
+	// What has become of the tokens is stored, even if the provider has taken all of the time.
+	ctx = context.WithoutCancel(ctx)
 
 	switch {
 	case errors.Is(err, provider.ErrRefused), errors.Is(err, errOtherSubject):
-		s.Observer.ObserveSession("refresh", "refused")
-		s.Logger.InfoContext(ctx, "a session ended: its tokens cannot be refreshed",
-			slog.String("subject", a.Principal.Subject), slog.Any("error", err))
-
 		if next.Refresh != a.Refresh {
 			s.revoke(next)
 		}
+
+		// A gateway that was too slow for its lease is refused because another one has used the refresh token.
+		if current, err := s.load(ctx, a.key, 0); err != nil || current.Version != a.Version {
+			return current, err
+		}
+
+		s.Observer.ObserveSession("refresh", "refused")
+		s.Logger.InfoContext(ctx, "a session ended: its tokens cannot be refreshed",
+			slog.String("subject", a.Principal.Subject), slog.Any("error", err))
 
 		return nil, s.end(ctx, a.key, "refused")
 	case err != nil:
@@ -49,6 +50,7 @@ func (s *Sessions) refresh(ctx context.Context, a *active) (*active, error) {
 		return nil, err
 	}
 
+	s.pauses.succeeded()
 	s.Observer.ObserveSession("refresh", "done")
 
 	return refreshed, nil
@@ -58,7 +60,7 @@ func (s *Sessions) refresh(ctx context.Context, a *active) (*active, error) {
 func (s *Sessions) notRefreshed(ctx context.Context, a *active, next content, cause error) {
 	// What is wrong with one request says nothing about those for others.
 	if !errors.Is(cause, provider.ErrClient) {
-		s.pausedUntil.Store(time.Now().Add(refreshPause).UnixNano())
+		s.pauses.failed(a.Subject)
 	}
 
 	s.Observer.ObserveSession("refresh", "failed")
@@ -72,29 +74,36 @@ func (s *Sessions) notRefreshed(ctx context.Context, a *active, next content, ca
 	}
 }
 
-// replace stores new content of a session. It tries more than once: nobody else has the tokens.
+// replace stores new content of a session. It tries for a while, even if ctx has ended: nobody else has the tokens.
 func (s *Sessions) replace(ctx context.Context, a *active, next content) (*active, error) {
 	data, err := next.seal(s.Vault(), a.key)
 	if err != nil {
 		return nil, err
 	}
 
-	for attempt := range replaceAttempts {
-		err = s.Store.Replace(ctx, a.key, a.Version, data)
-		if err == nil || errors.Is(err, ErrNone) {
-			break
+	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+
+	// After Close there are no other attempts.
+	trying, cancel := context.WithTimeout(s.background, storeTimeout)
+	defer cancel()
+
+	another := false
+
+	err = again(trying, func() error {
+		err := s.Store.Replace(storing, a.key, a.Version, data)
+		if another = errors.Is(err, ErrNone); another {
+			return nil
 		}
 
-		if !wait(ctx, replacePause<<attempt) {
-			break
-		}
-	}
+		return err
+	})
 
 	switch {
-	case errors.Is(err, ErrNone):
-		return s.replaced(ctx, a, next)
 	case err != nil:
 		return nil, err
+	case another:
+		return s.replaced(storing, a, next)
 	}
 
 	refreshed := *a

@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -64,8 +63,9 @@ type Sessions struct {
 	cfg        config.Sessions
 	origins    *http.CrossOriginProtection
 	refreshing singleflight.Group
-	// pausedUntil is when the provider is asked to refresh again, in nanoseconds since 1970.
-	pausedUntil atomic.Int64
+	// ahead are the keys of the sessions that are refreshed although nobody waits.
+	ahead  sync.Map
+	pauses pauses
 
 	// background is the context of work that no request waits for, until Close.
 	background context.Context //nolint:containedctx // It is that of the Sessions themselves.
@@ -173,7 +173,7 @@ func (s *Sessions) Find(r *http.Request) (Found, bool, error) {
 }
 
 // load returns the session with this key. It returns ErrNone if there is none, also if it was sealed by a key that is not used any
-// more or belongs to another issuer.
+// more, belongs to another issuer, or is older than sessions may be.
 func (s *Sessions) load(ctx context.Context, key string, idle time.Duration) (*active, error) {
 	stored, err := s.Store.Load(ctx, key, idle)
 	if err != nil {
@@ -187,7 +187,16 @@ func (s *Sessions) load(ctx context.Context, key string, idle time.Duration) (*a
 		return nil, ErrNone
 	}
 
-	if a.Issuer != s.cfg.Issuer {
+	// The store has the setting of when the session began, and may have been rewritten since.
+	if end := a.LoggedIn.Add(s.cfg.MaxLifetime); end.Before(a.Until) {
+		a.Until = end
+	}
+
+	if a.Until.Before(a.IdleUntil) {
+		a.IdleUntil = a.Until
+	}
+
+	if a.Issuer != s.cfg.Issuer || !time.Now().Before(a.Until) {
 		return nil, ErrNone
 	}
 

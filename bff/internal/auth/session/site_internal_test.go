@@ -140,8 +140,19 @@ type fragile struct {
 	Store
 
 	err atomic.Pointer[error]
-	// replaces fails so many times.
-	replaces atomic.Int64
+	// Each fails so many times.
+	loads, replaces, deletes, deletesAll, releases atomic.Int64
+	// claims counts calls.
+	claims atomic.Int64
+}
+
+// hiccup is an error as long as there are any left.
+func hiccup(left *atomic.Int64) error {
+	if left.Add(-1) >= 0 {
+		return errors.New("the store hiccups")
+	}
+
+	return nil
 }
 
 func (f *fragile) fail(err error) { f.err.Store(&err) }
@@ -163,7 +174,7 @@ func (f *fragile) Create(ctx context.Context, e Entry) error {
 }
 
 func (f *fragile) Load(ctx context.Context, key string, idle time.Duration) (Stored, error) {
-	if err := f.fault(); err != nil {
+	if err := errors.Join(f.fault(), hiccup(&f.loads)); err != nil {
 		return Stored{}, err
 	}
 
@@ -171,22 +182,41 @@ func (f *fragile) Load(ctx context.Context, key string, idle time.Duration) (Sto
 }
 
 func (f *fragile) Replace(ctx context.Context, key string, version int64, data []byte) error {
-	if f.replaces.Add(-1) >= 0 {
-		return errors.New("the store hiccups")
+	// A store elsewhere would not be asked.
+	if err := errors.Join(ctx.Err(), hiccup(&f.replaces)); err != nil {
+		return err
 	}
 
 	return f.Store.Replace(ctx, key, version, data)
 }
 
 func (f *fragile) Delete(ctx context.Context, key string) error {
-	if err := f.fault(); err != nil {
+	if err := errors.Join(f.fault(), hiccup(&f.deletes)); err != nil {
 		return err
 	}
 
 	return f.Store.Delete(ctx, key)
 }
 
+func (f *fragile) DeleteAll(ctx context.Context, label string) (int, error) {
+	if err := errors.Join(f.fault(), hiccup(&f.deletesAll)); err != nil {
+		return 0, err
+	}
+
+	return f.Store.DeleteAll(ctx, label)
+}
+
+func (f *fragile) Release(ctx context.Context, name, owner string) error {
+	if err := hiccup(&f.releases); err != nil {
+		return err
+	}
+
+	return f.Store.Release(ctx, name, owner)
+}
+
 func (f *fragile) Claim(ctx context.Context, name, owner string, lease time.Duration) (bool, error) {
+	f.claims.Add(1)
+
 	if err := f.fault(); err != nil {
 		return false, err
 	}
