@@ -170,14 +170,12 @@ func (s *Sessions) endBefore(r *http.Request, begun attempt) {
 		}
 
 		s.later(func(ctx context.Context) {
-			before, err := s.load(ctx, key, 0)
-			if err == nil {
+			before, _ := s.load(ctx, key, 0) // It ends even if it cannot be read.
+			if before != nil {
 				s.revoke(before.content)
-
-				err = s.Store.Delete(ctx, key)
 			}
 
-			if err != nil && !errors.Is(err, ErrNone) {
+			if err := again(ctx, func() error { return s.Store.Delete(ctx, key) }); err != nil {
 				s.Logger.WarnContext(ctx, "the session before a login was not ended", slog.Any("error", err))
 			}
 		})

@@ -14,8 +14,12 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// maxLogoutForm is the largest form with a logout token, in bytes.
-const maxLogoutForm = 32 << 10
+const (
+	// maxLogoutForm is the largest form with a logout token, in bytes.
+	maxLogoutForm = 32 << 10
+	// logoutLease is how long a gateway has the right to end the sessions that a logout token is about.
+	logoutLease = 10 * time.Second
+)
 
 // State is what a page may know of its session.
 type State struct {
@@ -68,15 +72,21 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
+	var err error
+
 	everywhere := r.URL.Query().Get("everywhere")
 	if everywhere != "" && everywhere != "true" && everywhere != "false" {
 		problem.Write(w, r, problem.New(codes.InvalidArgument, "everywhere must be true or false"), nil)
 		return
 	}
 
-	err := s.Store.Delete(r.Context(), current.key)
-	if err == nil && everywhere == "true" {
+	// This one is the last: while there are others, the user can try again.
+	if everywhere == "true" {
 		_, err = s.Store.DeleteAll(r.Context(), subjectLabel(current.Issuer, current.Subject))
+	}
+
+	if err == nil {
+		err = s.Store.Delete(r.Context(), current.key)
 	}
 
 	if err != nil {
@@ -132,7 +142,7 @@ func (s *Sessions) current(w http.ResponseWriter, r *http.Request) (*active, boo
 	switch rec := reqinfo.From(r.Context()); {
 	case err == nil:
 		if rec.Principal.Anonymous() {
-			rec.Principal, rec.Session = current.Principal, true
+			rec.Principal, rec.Session = reqinfo.Principal(current.Principal), true
 		}
 
 		return current, true
@@ -183,7 +193,8 @@ func (s *Sessions) Backchannel(w http.ResponseWriter, r *http.Request) {
 func (s *Sessions) endAll(r *http.Request, logout provider.Logout) error {
 	name, owner := "logout:"+hash("jti", logout.ID), newSecret()
 
-	first, err := s.Store.Claim(r.Context(), name, owner, time.Until(logout.Until))
+	// The provider may send it again if this gateway ends before the sessions do.
+	first, err := s.Store.Claim(r.Context(), name, owner, logoutLease)
 	if err != nil {
 		return errors.Join(errStore, err)
 	}
@@ -198,7 +209,12 @@ func (s *Sessions) endAll(r *http.Request, logout provider.Logout) error {
 		label = subjectLabel(s.cfg.Issuer, logout.Subject)
 	}
 
-	if _, err := s.Store.DeleteAll(r.Context(), label); err != nil {
+	_, err = s.Store.DeleteAll(r.Context(), label)
+	if err == nil {
+		_, err = s.Store.Claim(r.Context(), name, owner, time.Until(logout.Until))
+	}
+
+	if err != nil {
 		return errors.Join(errStore, err, s.Store.Release(r.Context(), name, owner))
 	}
 

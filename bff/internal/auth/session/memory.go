@@ -204,8 +204,8 @@ func (m *Memory) Claim(_ context.Context, name, owner string, lease time.Duratio
 
 	now := time.Now()
 
-	if held, ok := m.claims.Peek(name); ok && now.Before(held.until) {
-		return held.owner == owner, nil
+	if held, ok := m.claims.Peek(name); ok && now.Before(held.until) && held.owner != owner {
+		return false, nil
 	}
 
 	m.claims.Add(name, claim{owner: owner, until: now.Add(lease)})

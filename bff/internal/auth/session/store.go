@@ -21,7 +21,7 @@ type Store interface {
 	// DeleteAll ends all sessions with the label, and returns how many.
 	DeleteAll(ctx context.Context, label string) (int, error)
 	// Claim reports whether the owner has the name, now or already, which no other gets until it is released or the lease is over.
-	// A claim whose reply was lost may be repeated.
+	// The lease begins again if the owner repeats the claim.
 	Claim(ctx context.Context, name, owner string, lease time.Duration) (bool, error)
 	// Release gives up a name, if the owner still has it.
 	Release(ctx context.Context, name, owner string) error

@@ -243,7 +243,9 @@ func labels(u User) {
 func claims(u User) {
 	u.Claims("a", "one", short, true)
 	u.Claims("a", "two", long, false)
-	u.Claims("a", "one", long, true) // The reply may have been lost.
+	u.Claims("a", "one", short, true) // The reply may have been lost.
+	u.Claims("c", "one", short, true)
+	u.Claims("c", "one", long, true)
 	u.Claims("b", "two", long, true)
 
 	if err := u.Release(u.Context(), "b", "one"); err != nil {
@@ -262,6 +264,7 @@ func claims(u User) {
 
 	time.Sleep(after)
 	u.Claims("a", "two", long, true)
+	u.Claims("c", "two", long, false)
 }
 
 // each runs a function so often at the same time, and returns how often it was true.

@@ -59,7 +59,7 @@ return 1`
 
 	claimScript = `
 local held = redis.call('GET', KEYS[1])
-if held then return held == ARGV[1] and 1 or 0 end
+if held and held ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`
 
