@@ -64,7 +64,9 @@ func (m *Metrics) ObserveIdempotency(rpc, outcome string) {
 }
 
 // ObserveSession counts an event of a browser session by its outcome. Both come from bounded sets.
-func (m *Metrics) ObserveSession(event, outcome string) { m.stores.sessions.WithLabelValues(event, outcome).Inc() }
+func (m *Metrics) ObserveSession(event, outcome string) {
+	m.stores.sessions.WithLabelValues(event, outcome).Inc()
+}
 
 // ObserveRedis sets the state of the breaker of Redis: 0 closed, 1 half-open, 2 open. It is called before the first command, so
 // that the first failure is an increase.
