@@ -85,6 +85,10 @@ func TestSharedRefreshAhead(t *testing.T) {
 	p := startPairOf(t, i, soon)
 	b := p.a.login(t, "alice")
 
+	// On a busy machine the token may expire at any time, and requests then wait for the refresh.
+	release := sync.OnceFunc(func() { close(i.held) })
+	time.AfterFunc(i.life, release)
+
 	send := func() {
 		var requests sync.WaitGroup
 
@@ -107,8 +111,6 @@ func TestSharedRefreshAhead(t *testing.T) {
 		return i.arrived.Load() > 0
 	})
 
-	release := sync.OnceFunc(func() { close(i.held) })
-	time.AfterFunc(i.life, release) // On a busy machine the token may expire, and requests wait.
 	send()
 	send()
 	release()
