@@ -62,7 +62,7 @@ const (
 )
 
 // What a user has done with a token counts for sessions of the user, and for nobody else.
-func TestTokenAndSessionAreOnePrincipal(t *testing.T) {
+func TestTokenAndSessionAreOnePrincipal(t *testing.T) { //nolint:tparallel // They count what arrives at the same backends.
 	t.Parallel()
 
 	s := startPrincipals(t, func(c *config.Config) { c.Auth.Internal.Issuer = "https://portico.example" })
