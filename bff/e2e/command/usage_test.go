@@ -84,9 +84,9 @@ func TestFaultsOfTheCommandLine(t *testing.T) {
 			t.Errorf("%q does not say what to run next: %s", row.args, errs)
 		}
 
-		for _, jargon := range []string{"strconv", "time: ", "arg(s)", "flag(s)", "parse \"", "net/http"} {
+		for _, jargon := range []string{"strconv", " time: ", "arg(s)", "flag(s)", "parse \"", "net/http"} {
 			if strings.Contains(errs, jargon) {
-				t.Errorf("%q speaks of %s: %s", row.args, jargon, errs)
+				t.Errorf("%q speaks of %q: %s", row.args, jargon, errs)
 			}
 		}
 	}
