@@ -164,7 +164,8 @@ func (o options) gatewayConfig(cfg config.Config) (gateway.Config, error) {
 		Rules:      o.rules,
 		Composites: len(o.composites) > 0,
 		MuxOptions: o.muxOptions, Interceptors: len(o.dialOptions) > 0,
-		Vary: append([]string{cfg.Auth.APIKeys.Header}, cfg.Headers.Request...),
+		Vary:                  append([]string{cfg.Auth.APIKeys.Header}, cfg.Headers.Request...),
+		ForwardsAuthorization: o.forwardsAuthorization(cfg),
 	}
 	routing.ForwardsAuthorization = o.forwardsAuthorization(cfg)
 

@@ -154,7 +154,7 @@ func identifies(err error) func(provider.Tokens) error {
 // A login is finished once, and tokens that begin no session are given back.
 func TestCallbackOnce(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser()
 		state := b.begin("/")
 
@@ -183,7 +183,7 @@ func TestSessionBeforeALogin(t *testing.T) {
 	for name, sent := range map[string]bool{"strict": false, "lax": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			with(t, nil, func(t *testing.T, s *site) {
+			with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 				b := s.browser().login()
 				before := b.cookies[s.cfg.Cookie]
 				old := s.browser()
@@ -215,7 +215,7 @@ func TestSessionBeforeALogin(t *testing.T) {
 // A cookie of a session that has ended does not keep anyone from logging in, and each cookie is set once.
 func TestLoginWithAStaleCookie(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser()
 		state := b.begin("/")
 		b.cookies[s.cfg.Cookie] = newSecret()
@@ -232,7 +232,7 @@ func TestLoginWithAStaleCookie(t *testing.T) {
 // HEAD changes nothing: a program that looks whether a link works finishes no login.
 func TestHeadOfALogin(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser()
 		state := b.begin("/")
 
@@ -251,7 +251,7 @@ func TestHeadOfALogin(t *testing.T) {
 // Browsers get a page, programs a problem document.
 func TestFailedLogin(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		s.issuer.authorizing = provider.ErrUnavailable
 
 		res := s.browser().send(http.MethodGet, LoginPath, "Accept", "text/html,*/*;q=0.8")

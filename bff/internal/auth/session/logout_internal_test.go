@@ -34,7 +34,7 @@ func TestLogout(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			with(t, nil, func(t *testing.T, s *site) {
+			with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 				b, other := s.browser().login(), s.browser().login()
 				if tt.change != nil {
 					tt.change(&s.cfg)
@@ -69,7 +69,7 @@ func TestLogout(t *testing.T) {
 
 func TestLogoutIsRefused(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 
 		for name, tt := range map[string]struct {
@@ -106,7 +106,7 @@ func TestLogoutIsRefused(t *testing.T) {
 
 func TestLogoutEverywhere(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		one, two := s.browser().login(), s.browser().login()
 		s.issuer.subject = "bob"
 		bob := s.browser().login()
@@ -137,7 +137,7 @@ func TestBackchannel(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			with(t, nil, func(t *testing.T, s *site) {
+			with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 				s.issuer.sid = "s1"
 				one := s.browser().login()
 				s.issuer.sid = "s2"
@@ -164,7 +164,7 @@ func TestBackchannel(t *testing.T) {
 
 func TestBackchannelIsRefused(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		s.issuer.logout = provider.Logout{ID: "1", Subject: "alice", Until: time.Now().Add(time.Minute)}
 

@@ -17,7 +17,7 @@ import (
 // A token that expires soon is replaced while requests go on with it.
 func TestRefreshAhead(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		slow := make(chan struct{})
 		s.issuer.refreshed = func(context.Context, *provider.Tokens) { <-slow }
@@ -116,7 +116,7 @@ func TestRefreshFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			with(t, nil, func(t *testing.T, s *site) {
+			with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 				b := s.browser().login()
 				tt.change(s)
 				time.Sleep(tokenLife)
@@ -142,7 +142,7 @@ func alices(_ context.Context, t *provider.Tokens) { t.Claims["sub"] = "alice" }
 // After a failure the provider has a pause, in which nobody waits for it. The session lasts, with the latest refresh token.
 func TestRefreshAfterAFailure(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		time.Sleep(tokenLife)
 		s.issuer.refreshing = provider.ErrUnavailable
@@ -178,7 +178,7 @@ func TestRefreshAfterAFailure(t *testing.T) {
 // Once, a refresh token that was replaced was lost if the new access token could not be verified at that time.
 func TestNewRefreshTokenIsKept(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		key := keyOf(b.cookies[s.cfg.Cookie])
 		s.identify = identifies(provider.ErrUnavailable)
@@ -198,7 +198,7 @@ func TestNewRefreshTokenIsKept(t *testing.T) {
 // A session that ended during its refresh stays so, and nobody has its tokens.
 func TestSessionEndsDuringARefresh(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		key := keyOf(b.cookies[s.cfg.Cookie])
 		s.issuer.refreshed = func(ctx context.Context, _ *provider.Tokens) { _ = s.store.Delete(ctx, key) }
@@ -219,7 +219,7 @@ func TestSessionEndsDuringARefresh(t *testing.T) {
 // A reply of the store that is lost loses no tokens: what was stored is found.
 func TestReplacedAlready(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		a, err := s.load(t.Context(), keyOf(b.cookies[s.cfg.Cookie]), 0)
 		if err != nil {
@@ -266,7 +266,7 @@ func TestNoRefreshToken(t *testing.T) {
 // A request does not wait longer than its client.
 func TestClientIsGoneDuringARefresh(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		slow := make(chan struct{})
 		s.issuer.refreshed = func(context.Context, *provider.Tokens) { <-slow }

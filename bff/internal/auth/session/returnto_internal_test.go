@@ -51,7 +51,7 @@ func TestReturnTo(t *testing.T) {
 
 func TestReturnToIsRefused(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		res := s.browser().send(http.MethodGet, LoginPath+"?return_to=//evil.example")
 		if res.Code != http.StatusBadRequest || res.Header()["Set-Cookie"] != nil || strings.Contains(res.Body.String(), "evil") {
 			t.Errorf("%d %v %s", res.Code, res.Header(), res.Body)

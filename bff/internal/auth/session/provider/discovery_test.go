@@ -147,7 +147,7 @@ func virtual(t *testing.T, test func(t *testing.T, i *issuer, p *Provider)) {
 // Once it is known, nobody waits for the document, and it is used while the issuer is down.
 func TestDiscoveryAgain(t *testing.T) {
 	t.Parallel()
-	virtual(t, func(t *testing.T, i *issuer, p *Provider) {
+	virtual(t, func(t *testing.T, i *issuer, p *Provider) { //nolint:thelper // It is the test.
 		const document = "/.well-known/openid-configuration"
 
 		ask := func(fetched int) {
@@ -200,7 +200,7 @@ func TestDiscoveryAgain(t *testing.T) {
 // One that does not reply makes those wait that need it, as long as they like, and no other.
 func TestDiscoveryThatHangs(t *testing.T) {
 	t.Parallel()
-	virtual(t, func(t *testing.T, i *issuer, p *Provider) {
+	virtual(t, func(t *testing.T, i *issuer, p *Provider) { //nolint:thelper // It is the test.
 		i.endpoints["/.well-known/openid-configuration"] = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 		began := time.Now()

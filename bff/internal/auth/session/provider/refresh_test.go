@@ -112,7 +112,7 @@ func TestRefreshedTokens(t *testing.T) {
 // once in an interval, however many come.
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	virtual(t, func(t *testing.T, i *issuer, p *Provider) {
+	virtual(t, func(t *testing.T, i *issuer, p *Provider) { //nolint:thelper // It is the test.
 		exchange := func(kid string) error {
 			i.kid = kid
 			i.issues(nil)
