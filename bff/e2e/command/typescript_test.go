@@ -16,7 +16,9 @@ func TestTypeScriptExample(t *testing.T) {
 	t.Parallel()
 
 	npm, node := programs.Program(t, "install npm and nodejs", "npm"), programs.Program(t, "install npm and nodejs", "node")
-	p := startDev(t, t.TempDir())
+	// A profile from the cache would hide that its backend has stopped.
+	config := writeFile(t, "portico.yaml", "cache: {disabled: true}\n")
+	p := startDevPrepared(t, raced, t.TempDir(), func(*exec.Cmd) {}, "--config", config)
 	example := func(command ...string) string {
 		t.Helper()
 
