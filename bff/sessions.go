@@ -2,6 +2,8 @@ package bff
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"slices"
@@ -38,7 +40,7 @@ func (c *Compiled) openSessions(
 
 	opened, err := session.New(cfg, session.Deps{
 		Store: store, Provider: issuer, Vault: keys, Identify: authenticator.BrowserIdentity(cfg),
-		TrustedOrigins: trustedOrigins(c.config.CORS), Logger: with.logger, Observer: with.metrics,
+		Settings: identitySettings(c.config.Auth), TrustedOrigins: trustedOrigins(c.config.CORS), Logger: with.logger, Observer: with.metrics,
 	})
 	if err != nil {
 		return nil, err
@@ -47,6 +49,15 @@ func (c *Compiled) openSessions(
 	with.shared.AtEnd(opened.Close)
 
 	return opened, nil
+}
+
+// identitySettings is a digest of the settings by which the tokens of a session identify a caller.
+func identitySettings(cfg config.Auth) string {
+	s := cfg.Sessions
+	entries := slices.DeleteFunc(slices.Clone(cfg.Issuers), func(i config.Issuer) bool { return i.Issuer != s.Issuer })
+	sum := sha256.Sum256([]byte(resource.Key(s.Identity, s.ClientID, s.Claims, s.SubjectPrefix, entries)))
+
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // trustedOrigins are those whose pages may change something with the sessions of their browsers.

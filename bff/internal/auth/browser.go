@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -50,5 +52,16 @@ func (i *issuer) browser(tokens provider.Tokens) (reqinfo.Principal, time.Time, 
 		principal.Scopes = tokens.Scopes
 	}
 
-	return principal, time.Time{}, principal.Check()
+	return principal, until(tokens), principal.Check()
+}
+
+// until is when tokens are replaced whose provider does not say how long the access token lasts: when the ID token expires. The zero
+// time: it says so.
+func until(tokens provider.Tokens) time.Time {
+	expires, err := jwt.MapClaims(tokens.Claims).GetExpirationTime()
+	if err != nil || expires == nil || !tokens.AccessUntil.IsZero() {
+		return time.Time{}
+	}
+
+	return expires.Time
 }

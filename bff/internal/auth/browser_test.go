@@ -35,3 +35,23 @@ func TestRotationAfterAnInventedKey(t *testing.T) {
 		t.Errorf("after a rotation: %v, want that it is not known yet", err)
 	}
 }
+
+// Tokens of an unknown life are replaced when the ID token expires: claims would never change otherwise.
+func TestTokensOfUnknownLife(t *testing.T) {
+	t.Parallel()
+
+	who := mustNew(t).BrowserIdentity(config.Auth{Sessions: config.Sessions{
+		Issuer: authtest.Issuer, Identity: config.IdentityIDToken,
+	}}.WithDefaults().Sessions)
+	expires := time.Now().Add(time.Hour).Truncate(time.Second)
+	claims := map[string]any{"sub": "ada", "exp": float64(expires.Unix())}
+
+	for name, tt := range map[string]struct{ access, want time.Time }{
+		"unknown": {want: expires}, "known": {access: time.Now().Add(time.Minute)},
+	} {
+		_, until, err := who(t.Context(), oidc.Tokens{AccessUntil: tt.access, Claims: claims})
+		if err != nil || !until.Equal(tt.want) {
+			t.Errorf("%s: until %s, %v", name, until, err)
+		}
+	}
+}

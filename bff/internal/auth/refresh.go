@@ -25,7 +25,9 @@ type issuedKey struct{}
 
 // justIssued returns the context for a token that its issuer has just sent. If its key is not known, it is fetched even if the fetch
 // of the interval was used up by tokens that anyone can invent. While that is not possible the error is errNoKeys.
-func justIssued(ctx context.Context) context.Context { return context.WithValue(ctx, issuedKey{}, true) }
+func justIssued(ctx context.Context) context.Context {
+	return context.WithValue(ctx, issuedKey{}, true)
+}
 
 // fetchFunc fetches the keys, and returns how long they are fresh; zero: that is unknown.
 type fetchFunc func(ctx context.Context) (keySet, time.Duration, error)

@@ -116,13 +116,15 @@ func (s *Sessions) finish(w http.ResponseWriter, r *http.Request, query url.Valu
 
 	id, err := s.start(r.Context(), tokens)
 	if err != nil {
-		// Nobody will use it.
-		s.revoke(content{Refresh: tokens.Refresh})
+		// Nobody will use it. The session before may end with it.
+		if begun.Before == "" {
+			s.revoke(content{Refresh: tokens.Refresh})
+		}
 
 		return err
 	}
 
-	s.endBefore(r, begun)
+	s.endBefore(r, begun, tokens)
 
 	setCookie(w, s.cfg.Cookie, id, s.sameSite(), 0)
 
@@ -136,7 +138,10 @@ func (s *Sessions) start(ctx context.Context, tokens provider.Tokens) (id string
 		return "", refusedUnlessUnavailable(err)
 	}
 
-	started := content{Issuer: s.cfg.Issuer, Subject: tokens.Subject(), LoggedIn: time.Now()}.with(tokens, principal, until)
+	started := content{
+		Issuer: s.cfg.Issuer, Subject: tokens.Subject(), SID: tokens.SessionID(), Nonce: tokens.Nonce(), Settings: s.Settings,
+		LoggedIn: time.Now(),
+	}.with(tokens, principal, until)
 
 	id = newSecret()
 	key := keyOf(id)
@@ -147,7 +152,7 @@ func (s *Sessions) start(ctx context.Context, tokens provider.Tokens) (id string
 	}
 
 	err = s.Store.Create(ctx, Entry{
-		Key: key, Data: data, Idle: s.cfg.IdleTimeout, Lifetime: s.cfg.MaxLifetime, Labels: started.labels(tokens.SessionID()),
+		Key: key, Data: data, Idle: s.cfg.IdleTimeout, Lifetime: s.cfg.MaxLifetime, Labels: started.labels(),
 	})
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", errStore, err)
@@ -157,8 +162,8 @@ func (s *Sessions) start(ctx context.Context, tokens provider.Tokens) (id string
 }
 
 // endBefore ends the session that the browser had when it began the login, and the one that it has now: their ids are not used any
-// more.
-func (s *Sessions) endBefore(r *http.Request, begun attempt) {
+// more. The refresh token of the one before is not revoked if that may end the new session as well.
+func (s *Sessions) endBefore(r *http.Request, begun attempt, tokens provider.Tokens) {
 	keys := []string{begun.Before}
 	if id, err := s.cookie(r); err == nil && id != "" && keyOf(id) != begun.Before {
 		keys = append(keys, keyOf(id))
@@ -171,7 +176,7 @@ func (s *Sessions) endBefore(r *http.Request, begun attempt) {
 
 		s.later(func(ctx context.Context) {
 			before, _ := s.load(ctx, key, 0) // It ends even if it cannot be read.
-			if before != nil {
+			if before != nil && !before.sharesLogin(tokens) {
 				s.revoke(before.content)
 			}
 

@@ -16,12 +16,18 @@ import (
 
 // content is what is stored of a session, sealed.
 type content struct {
-	// Issuer is the provider, and Subject is whom it calls the user.
-	Issuer    string `json:"iss"`
-	Subject   string `json:"sub"`
+	// Issuer is the provider, Subject is whom it calls the user, SID is what it calls its session (empty: it does not say), and Nonce
+	// is that of the login.
+	Issuer  string `json:"iss"`
+	Subject string `json:"sub"`
+	SID     string `json:"sid,omitempty"`
+	Nonce   string `json:"nonce,omitempty"`
+	// Principal is whom the tokens identify by the settings of this digest.
 	Principal caller `json:"principal"`
-	// Profile are claims of the ID token for people to read.
-	Profile map[string]any `json:"profile,omitempty"`
+	Settings  string `json:"settings,omitempty"`
+	// Claims are those of the latest ID token, and Scopes those that were granted.
+	Claims map[string]any `json:"claims,omitempty"`
+	Scopes []string       `json:"scopes,omitempty"`
 	// LoggedIn is when the session began.
 	LoggedIn time.Time `json:"at"`
 
@@ -30,7 +36,7 @@ type content struct {
 	AccessFrom  time.Time `json:"from"`
 	AccessUntil time.Time `json:"until,omitzero"`
 	Refresh     string    `json:"refresh,omitempty"`
-	// ID is the latest ID token, by which the provider knows the session at a logout.
+	// ID is the latest ID token that nobody takes for an access token. By it the provider knows the session at a logout.
 	ID string `json:"id,omitempty"`
 }
 
@@ -110,11 +116,31 @@ func (c content) with(tokens provider.Tokens, principal reqinfo.Principal, until
 		c.Refresh = tokens.Refresh
 	}
 
+	if tokens.Scopes != nil {
+		c.Scopes = tokens.Scopes
+	}
+
 	if tokens.ID != "" {
-		c.ID, c.Profile = tokens.ID, profile(tokens.Claims)
+		c.Claims = tokens.Claims
+	}
+
+	if tokens.IsMarked() {
+		c.ID = tokens.ID
 	}
 
 	return c
+}
+
+// continues reports whether a refreshed ID token is of the login that the session began with (OpenID Connect Core 1.0, section 12.2).
+// Its auth_time may be another one: the user may have logged in again at the provider, for another client.
+func (c content) continues(tokens provider.Tokens) bool {
+	return tokens.ID == "" || tokens.Subject() == c.Subject && (tokens.Nonce() == "" || tokens.Nonce() == c.Nonce)
+}
+
+// sharesLogin reports whether the tokens of a later login may be of the same session of the provider. Some providers revoke the tokens
+// of a whole session at once.
+func (c content) sharesLogin(tokens provider.Tokens) bool {
+	return tokens.Subject() == c.Subject && tokens.SessionID() == c.SID
 }
 
 // profile returns the claims that a page may show (OpenID Connect Core 1.0, section 5.1).
@@ -160,11 +186,11 @@ func subjectLabel(issuer, subject string) string   { return hash("subject", issu
 func principalLabel(issuer, subject string) string { return hash("principal", issuer, subject) }
 func sessionLabel(issuer, sid string) string       { return hash("sid", issuer, sid) }
 
-// labels are those of a session, by what the provider calls its own; empty: it does not say.
-func (c content) labels(sid string) []string {
+// labels are those of a session.
+func (c content) labels() []string {
 	list := []string{subjectLabel(c.Issuer, c.Subject), principalLabel(c.Issuer, c.Principal.Subject)}
-	if sid != "" {
-		list = append(list, sessionLabel(c.Issuer, sid))
+	if c.SID != "" {
+		list = append(list, sessionLabel(c.Issuer, c.SID))
 	}
 
 	return list

@@ -45,7 +45,7 @@ func (s *Sessions) State(w http.ResponseWriter, r *http.Request) {
 
 	p := current.Principal
 	writeJSON(w, State{
-		Subject: p.Subject, Issuer: p.Issuer, Tenant: p.Tenant, Scopes: p.Scopes, Roles: p.Roles, Profile: current.Profile,
+		Subject: p.Subject, Issuer: p.Issuer, Tenant: p.Tenant, Scopes: p.Scopes, Roles: p.Roles, Profile: profile(current.Claims),
 		LoggedInAt: seconds(current.LoggedIn), ExpiresAt: seconds(current.Until), IdleExpiresAt: seconds(current.IdleUntil),
 	})
 }

@@ -18,15 +18,20 @@ import (
 const refreshLease = backgroundTimeout + storeTimeout
 
 var (
-	errPaused       = fmt.Errorf("%w: it has just failed", provider.ErrUnavailable)
-	errPanic        = errors.New("the refresh of a session panicked")
-	errTaken        = errors.New("another gateway refreshes the session")
-	errNotRefreshed = errors.New("the access token has expired, and another gateway has not refreshed it in time")
+	errPaused        = fmt.Errorf("%w: it has just failed", provider.ErrUnavailable)
+	errNotIdentified = fmt.Errorf("%w: the access token cannot be verified by other settings now", provider.ErrUnavailable)
+	errPanic         = errors.New("the refresh of a session panicked")
+	errTaken         = errors.New("another gateway refreshes the session")
+	errNotRefreshed  = errors.New("the access token has expired, and another gateway has not refreshed it in time")
 )
 
 // fresh returns the session with an access token that has not expired. One that expires soon is refreshed in the background; one
 // that has expired is waited for. It returns ErrNone if the session has ended with its tokens.
 func (s *Sessions) fresh(ctx context.Context, a *active) (*active, error) {
+	if a.Settings != s.Settings {
+		return nil, errNotIdentified
+	}
+
 	if a.AccessUntil.IsZero() {
 		return a, nil
 	}

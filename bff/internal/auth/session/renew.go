@@ -137,8 +137,12 @@ func (s *Sessions) renewed(ctx context.Context, a *active) (content, error) {
 	// An ID token need not come again; the caller is then who it was.
 	principal, until := reqinfo.Principal(a.Principal), time.Time{}
 
-	if tokens.ID != "" && tokens.Subject() != a.Subject {
+	if !a.continues(tokens) {
 		return next, errOtherSubject
+	}
+
+	if tokens.Scopes == nil {
+		tokens.Scopes = a.Scopes // RFC 6749, section 6.
 	}
 
 	if tokens.ID != "" || s.endsWithToken() {
@@ -150,6 +154,8 @@ func (s *Sessions) renewed(ctx context.Context, a *active) (content, error) {
 	if principal.Subject != a.Principal.Subject || principal.Issuer != a.Principal.Issuer {
 		return next, errOtherSubject
 	}
+
+	next.Settings = s.Settings
 
 	return next.with(tokens, principal, until), nil
 }

@@ -50,6 +50,8 @@ type Deps struct {
 	// Identify returns the caller that tokens identify, and until when; the zero time: the tokens do not say. An error means that
 	// they identify nobody, unless it wraps provider.ErrUnavailable.
 	Identify func(ctx context.Context, tokens provider.Tokens) (reqinfo.Principal, time.Time, error)
+	// Settings are a digest of those by which Identify decides.
+	Settings string
 	// TrustedOrigins are those whose pages may change something, besides the gateway's own.
 	TrustedOrigins []string
 	Logger         *slog.Logger
@@ -200,7 +202,7 @@ func (s *Sessions) load(ctx context.Context, key string, idle time.Duration) (*a
 		return nil, ErrNone
 	}
 
-	return a, nil
+	return a, s.identifyAgain(ctx, a)
 }
 
 // RevokeSubject ends all sessions of a subject, by the name that the gateway or the provider has for it, and returns how many. It

@@ -34,6 +34,9 @@ type issuer struct {
 	mu sync.Mutex
 	// subject is who logs in, and sid the issuer's session.
 	subject, sid string
+	// claims are further ones of ID tokens, and scopes those of responses.
+	claims map[string]any
+	scopes []string
 	// noRefresh: there are no refresh tokens.
 	noRefresh bool
 	// begun are the logins by their state.
@@ -74,6 +77,9 @@ func (i *issuer) tokens() provider.Tokens {
 		t.Claims["sid"] = i.sid
 	}
 
+	maps.Copy(t.Claims, i.claims)
+	t.Scopes = i.scopes
+
 	if i.noRefresh {
 		t.Refresh = ""
 	}
@@ -94,7 +100,10 @@ func (i *issuer) Exchange(_ context.Context, code string, login provider.Login) 
 		return provider.Tokens{}, provider.ErrRefused
 	}
 
-	return i.tokens(), nil
+	t := i.tokens()
+	t.Claims["nonce"] = begun.Nonce
+
+	return t, nil
 }
 
 func (i *issuer) Refresh(ctx context.Context, refreshToken string) (provider.Tokens, error) {

@@ -38,7 +38,7 @@ type Tokens struct {
 	ID string
 	// Claims are those of the ID token, and of no other.
 	Claims map[string]any
-	// Scopes are those that were granted.
+	// Scopes are those that were granted. Nil, at a refresh: those of before.
 	Scopes []string
 }
 
@@ -47,6 +47,13 @@ func (t Tokens) Subject() string { return t.claim("sub") }
 
 // SessionID is the "sid" claim of the ID token, by which the provider names its session. Empty: there is none.
 func (t Tokens) SessionID() string { return t.claim("sid") }
+
+// Nonce is the "nonce" claim of the ID token. Empty: there is none, which may be at a refresh.
+func (t Tokens) Nonce() string { return t.claim("nonce") }
+
+// IsMarked reports whether the ID token has claims that access tokens do not have (OpenID Connect Core 1.0, sections 2 and 3.1.3.6).
+// That of a login always has.
+func (t Tokens) IsMarked() bool { return t.Nonce() != "" || t.claim("at_hash") != "" }
 
 func (t Tokens) claim(name string) string {
 	text, _ := t.Claims[name].(string)
@@ -150,6 +157,11 @@ func (p *Provider) Exchange(ctx context.Context, code string, login Login) (Toke
 		return Tokens{}, fmt.Errorf("%w: %w", ErrRefused, errNonce)
 	}
 
+	// Without "scope", they are those that were asked for (RFC 6749, section 5.1).
+	if tokens.Scopes == nil {
+		tokens.Scopes = p.cfg.Scopes
+	}
+
 	return tokens, nil
 }
 
@@ -173,7 +185,7 @@ func (p *Provider) Refresh(ctx context.Context, refreshToken string) (Tokens, er
 
 // tokens reads a token response (OpenID Connect Core 1.0, sections 3.1.3.7 and 12.2). The ID token is nil if there is none.
 func (p *Provider) tokens(ctx context.Context, d *discovered, token *oauth2.Token) (Tokens, *oidc.IDToken, error) {
-	out := Tokens{Access: token.AccessToken, AccessUntil: token.Expiry, Refresh: token.RefreshToken, Scopes: p.cfg.Scopes}
+	out := Tokens{Access: token.AccessToken, AccessUntil: token.Expiry, Refresh: token.RefreshToken}
 	raw, _ := token.Extra("id_token").(string)
 
 	// What is refused or cannot be verified has had its refresh token used up: the caller gets the new one.
@@ -183,7 +195,6 @@ func (p *Provider) tokens(ctx context.Context, d *discovered, token *oauth2.Toke
 		return none, nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 
-	// Without one, it is what was asked for (RFC 6749, section 5.1).
 	if scope, ok := token.Extra("scope").(string); ok {
 		out.Scopes = strings.Fields(scope)
 	}
