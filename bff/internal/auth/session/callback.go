@@ -22,6 +22,7 @@ var (
 	errBrowser  = errors.New("another browser has begun the login")
 	errReplayed = errors.New("it came before")
 	errDenied   = errors.New("the provider has refused the login")
+	errTooMany  = errors.New("the provider is waited for by as many logins as may be")
 	errNoCode   = errors.New("the callback has no code, or more than one")
 	// errStore marks failures of the store.
 	errStore = errors.New("the store of sessions")
@@ -29,9 +30,10 @@ var (
 
 // Callback handles GET of CallbackPath.
 func (s *Sessions) Callback(w http.ResponseWriter, r *http.Request) {
-	if !onlyGet(w, r) {
+	if !onlyGet(w, r) || !s.enter(w, r, s.finishing) {
 		return
 	}
+	defer s.finishing.Release(1)
 
 	query := r.URL.Query()
 
@@ -85,6 +87,14 @@ func (s *Sessions) begun(r *http.Request, query url.Values) (attempt, error) {
 		return attempt{}, err
 	}
 
+	// Only a code is used up.
+	switch {
+	case query.Has("error"):
+		return attempt{}, fmt.Errorf("%w: %.300q: %.300q", errDenied, query["error"], query.Get("error_description"))
+	case len(query["code"]) != 1:
+		return attempt{}, errNoCode
+	}
+
 	first, err := s.Store.Claim(r.Context(), "login:"+hash("nonce", begun.Nonce), newSecret(), loginLife)
 
 	switch {
@@ -99,14 +109,6 @@ func (s *Sessions) begun(r *http.Request, query url.Values) (attempt, error) {
 
 // finish exchanges the code and begins a session, with a new id.
 func (s *Sessions) finish(w http.ResponseWriter, r *http.Request, query url.Values, begun attempt) error {
-	if query.Has("error") {
-		return fmt.Errorf("%w: %.300q: %.300q", errDenied, query["error"], query.Get("error_description"))
-	}
-
-	if len(query["code"]) != 1 {
-		return errNoCode
-	}
-
 	tokens, err := s.Provider.Exchange(r.Context(), query.Get("code"), provider.Login{
 		Nonce: begun.Nonce, Verifier: begun.Verifier, RedirectURL: begun.Redirect,
 	})

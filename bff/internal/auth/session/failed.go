@@ -33,6 +33,11 @@ func (s *Sessions) loginFailed(w http.ResponseWriter, r *http.Request, p *proble
 
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", failedCSP)
+
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", problem.Seconds(p.RetryAfter))
+	}
+
 	w.WriteHeader(p.Status)
 	// An error means that the client is gone.
 	_, _ = w.Write([]byte(text))

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/config"
@@ -47,6 +48,8 @@ const (
 	loginCookie = config.LoginCookie
 	// loginLife is how long a user may take to log in.
 	loginLife = 10 * time.Minute
+	// maxLogins is how many logins a gateway begins at the same time, and how many it finishes: each waits for the provider.
+	maxLogins = 100
 	// sealedState is the purpose of what is sealed in the state of a login.
 	sealedState = "login"
 )
@@ -68,9 +71,10 @@ type attempt struct {
 
 // Login handles GET of LoginPath.
 func (s *Sessions) Login(w http.ResponseWriter, r *http.Request) {
-	if !onlyGet(w, r) {
+	if !onlyGet(w, r) || !s.enter(w, r, s.beginning) {
 		return
 	}
+	defer s.beginning.Release(1)
 
 	returnTo, err := s.returnTo(r.URL.Query())
 	if err != nil {
@@ -111,6 +115,21 @@ func (s *Sessions) Login(w http.ResponseWriter, r *http.Request) {
 	// The callback is a navigation that begins at another site.
 	setCookie(w, loginCookie, browser, http.SameSiteLaxMode, loginLife)
 	redirect(w, location)
+}
+
+// enter takes a place for a login, and reports whether there was one. If not, it writes the response.
+func (s *Sessions) enter(w http.ResponseWriter, r *http.Request, places *semaphore.Weighted) bool {
+	if places.TryAcquire(1) {
+		return true
+	}
+
+	p := problem.New(codes.Unavailable, "too many users log in at the moment")
+	p.RetryAfter = retryAfter
+
+	s.Observer.ObserveSession("login", "unavailable")
+	s.loginFailed(w, r, p, errTooMany)
+
+	return false
 }
 
 // browser returns the secret that binds logins to a browser, if it has one. Logins in several tabs share it.

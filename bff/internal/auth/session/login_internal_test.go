@@ -103,9 +103,9 @@ func TestCallback(t *testing.T) {
 		"denied": {func(_ *site, _ *browser, q url.Values) {
 			q.Set("error", "access_denied")
 			q.Set("error_description", "<script>")
-		}, 403, "denied", false},
-		"no_code":         {func(_ *site, _ *browser, q url.Values) { q.Del("code") }, 400, "refused", false},
-		"two_codes":       {func(_ *site, _ *browser, q url.Values) { q.Add("code", "x") }, 400, "refused", false},
+		}, 403, "denied", true},
+		"no_code":         {func(_ *site, _ *browser, q url.Values) { q.Del("code") }, 400, "refused", true},
+		"two_codes":       {func(_ *site, _ *browser, q url.Values) { q.Add("code", "x") }, 400, "refused", true},
 		"another_code":    {func(_ *site, _ *browser, q url.Values) { q.Set("code", "x") }, 400, "refused", false},
 		"exchange_fails":  {func(s *site, _ *browser, _ url.Values) { s.issuer.exchanging = down }, 503, "unavailable", false},
 		"nobody":          {func(s *site, _ *browser, _ url.Values) { s.identify = identifies(errors.New("x")) }, 400, "refused", false},
@@ -114,7 +114,7 @@ func TestCallback(t *testing.T) {
 		"nothing_is_odd":  {func(*site, *browser, url.Values) {}, 303, "done", false},
 		"another_tab":     {func(_ *site, b *browser, _ url.Values) { b.begin("/other") }, 303, "done", false},
 		"just_in_time":    {func(*site, *browser, url.Values) { time.Sleep(loginLife - time.Second) }, 303, "done", false},
-		"empty_error_too": {func(_ *site, _ *browser, q url.Values) { q["error"] = []string{"", "x"} }, 403, "denied", false},
+		"empty_error_too": {func(_ *site, _ *browser, q url.Values) { q["error"] = []string{"", "x"} }, 403, "denied", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

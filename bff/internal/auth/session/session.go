@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/portico-gateway/portico/bff/config"
@@ -68,6 +69,8 @@ type Sessions struct {
 	// ahead are the keys of the sessions that are refreshed although nobody waits.
 	ahead  sync.Map
 	pauses pauses
+	// beginning and finishing bound the logins that are under way, which anyone can begin.
+	beginning, finishing *semaphore.Weighted
 
 	// background is the context of work that no request waits for, until Close.
 	background context.Context //nolint:containedctx // It is that of the Sessions themselves.
@@ -77,7 +80,10 @@ type Sessions struct {
 
 // New returns the sessions as the settings say, which must be valid. The caller closes them.
 func New(cfg config.Sessions, deps Deps) (*Sessions, error) {
-	s := &Sessions{Deps: deps, cfg: cfg, origins: http.NewCrossOriginProtection()}
+	s := &Sessions{
+		Deps: deps, cfg: cfg, origins: http.NewCrossOriginProtection(),
+		beginning: semaphore.NewWeighted(maxLogins), finishing: semaphore.NewWeighted(maxLogins),
+	}
 	trusted := deps.TrustedOrigins
 
 	// A proxy may send another host than the one that browsers see.

@@ -37,6 +37,8 @@ type issuer struct {
 	// claims are further ones of ID tokens, and scopes those of responses.
 	claims map[string]any
 	scopes []string
+	// held, if set, is waited for before a login begins.
+	held chan struct{}
 	// noRefresh: there are no refresh tokens.
 	noRefresh bool
 	// begun are the logins by their state.
@@ -54,6 +56,10 @@ type issuer struct {
 }
 
 func (i *issuer) AuthorizationURL(_ context.Context, login provider.Login) (string, error) {
+	if i.held != nil {
+		<-i.held
+	}
+
 	i.mu.Lock()
 	defer i.mu.Unlock()
 
