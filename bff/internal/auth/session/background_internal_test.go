@@ -59,7 +59,7 @@ func openWith(t *testing.T, p Provider, ahead time.Duration) (*Sessions, string)
 		t.Fatal(err)
 	}
 
-	id, err := s.start(t.Context(), provider.Tokens{Claims: map[string]any{"sub": "alice"}, Access: "old", AccessUntil: time.Now().Add(time.Minute), Refresh: "old"})
+	id, err := s.start(t.Context(), provider.Tokens{Claims: map[string]any{"sub": "alice"}, Access: "old", AccessUntil: time.Now().Add(time.Minute), Refresh: "old"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

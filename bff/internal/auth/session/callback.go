@@ -109,6 +109,10 @@ func (s *Sessions) begun(r *http.Request, query url.Values) (attempt, error) {
 
 // finish exchanges the code and begins a session, with a new id.
 func (s *Sessions) finish(w http.ResponseWriter, r *http.Request, query url.Values, begun attempt) error {
+	// By this gateway's clock, since the callback at the latest.
+	now := time.Now()
+	began := now.Add(-max(0, loginLife-begun.Until.Sub(now)))
+
 	tokens, err := s.Provider.Exchange(r.Context(), query.Get("code"), provider.Login{
 		Nonce: begun.Nonce, Verifier: begun.Verifier, RedirectURL: begun.Redirect,
 	})
@@ -116,7 +120,7 @@ func (s *Sessions) finish(w http.ResponseWriter, r *http.Request, query url.Valu
 		return err
 	}
 
-	id, err := s.start(r.Context(), tokens)
+	id, err := s.start(r.Context(), tokens, began)
 	if err != nil {
 		// Nobody will use it. The session before may end with it.
 		if begun.Before == "" {
@@ -133,8 +137,8 @@ func (s *Sessions) finish(w http.ResponseWriter, r *http.Request, query url.Valu
 	return nil
 }
 
-// start begins a session with tokens, under a new id.
-func (s *Sessions) start(ctx context.Context, tokens provider.Tokens) (id string, err error) {
+// start begins a session with the tokens of a login, under a new id.
+func (s *Sessions) start(ctx context.Context, tokens provider.Tokens, began time.Time) (id string, err error) {
 	principal, until, err := s.Identify(ctx, tokens)
 	if err != nil {
 		return "", refusedUnlessUnavailable(err)
@@ -155,8 +159,13 @@ func (s *Sessions) start(ctx context.Context, tokens provider.Tokens) (id string
 
 	err = s.Store.Create(ctx, Entry{
 		Key: key, Data: data, Idle: s.cfg.IdleTimeout, Lifetime: s.cfg.MaxLifetime, Labels: started.labels(),
+		Age: time.Since(began),
 	})
-	if err != nil {
+
+	switch {
+	case errors.Is(err, ErrEnded):
+		return "", err
+	case err != nil:
 		return "", fmt.Errorf("%w: %w", errStore, err)
 	}
 

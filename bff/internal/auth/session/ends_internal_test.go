@@ -2,10 +2,13 @@ package session
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
 )
 
 // A shorter max_lifetime counts for the sessions that there are, and for one that somebody has written back to the store.
@@ -103,5 +106,47 @@ func TestLogoutTokenOfAGatewayThatDied(t *testing.T) {
 		}
 
 		b.shows("anonymous")
+	})
+}
+
+// Whoever logs out everywhere, or is logged out by the provider, ends the logins that have begun as well.
+func TestLogoutEndsLoginsThatHaveBegun(t *testing.T) {
+	t.Parallel()
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
+		s.issuer.sid = "s1"
+		b, slow := s.browser().login(), s.browser()
+		before := slow.begin("/")
+
+		time.Sleep(time.Second)
+		b.send(http.MethodPost, LogoutPath+"?everywhere=true", "X-Csrf", "1")
+		time.Sleep(time.Second)
+
+		if res := slow.callback(before); res.Code != http.StatusBadRequest {
+			t.Errorf("a login of before: %d %s", res.Code, res.Body)
+		}
+
+		s.counted("login refused")
+		synctest.Wait()
+
+		if !slices.Contains(s.issuer.revoked, "refresh 2") {
+			t.Errorf("revoked %v", s.issuer.revoked)
+		}
+
+		slow.login().shows("staff:alice with Bearer alice 3")
+
+		// During the exchange of the code, whatever the clock of the gateway that began the login says.
+		exchanging := s.browser()
+		state := exchanging.begin("/")
+		s.identify = func(provider.Tokens) error {
+			time.Sleep(time.Second)
+
+			_, err := s.Store.DeleteAll(t.Context(), sessionLabel(theIssuer, "s1"))
+
+			return err
+		}
+
+		if res := exchanging.callback(state); res.Code != http.StatusBadRequest {
+			t.Errorf("a login at the same time: %d %s", res.Code, res.Body)
+		}
 	})
 }

@@ -18,6 +18,8 @@ type Memory struct {
 	// labels are the keys of the sessions that have a label.
 	labels map[string]map[string]struct{}
 	claims *simplelru.LRU[string, claim]
+	// ended is when the sessions with a label were ended.
+	ended *simplelru.LRU[string, time.Time]
 }
 
 // kept is a session in memory.
@@ -32,9 +34,13 @@ type claim struct {
 	until time.Time
 }
 
-// maxClaims bounds what logins that fail leave behind, at about 200 bytes each. The oldest go first; what they guard, the provider
-// guards as well.
-const maxClaims = 100_000
+const (
+	// maxClaims bounds what logins that fail leave behind, at about 200 bytes each. The oldest go first; what they guard, the
+	// provider guards as well.
+	maxClaims = 100_000
+	// maxEnded bounds what logouts leave behind.
+	maxEnded = 100_000
+)
 
 // NewMemory returns a Memory with room for so many sessions.
 func NewMemory(size int) (*Memory, error) {
@@ -46,6 +52,10 @@ func NewMemory(size int) (*Memory, error) {
 	}
 
 	if m.claims, err = simplelru.NewLRU[string, claim](maxClaims, nil); err != nil {
+		return nil, fmt.Errorf("sessions in memory: %w", err)
+	}
+
+	if m.ended, err = simplelru.NewLRU[string, time.Time](maxEnded, nil); err != nil {
 		return nil, fmt.Errorf("sessions in memory: %w", err)
 	}
 
@@ -113,6 +123,12 @@ func (m *Memory) Create(_ context.Context, s Entry) error {
 	now := time.Now()
 	m.removeOver(now)
 
+	for _, label := range s.Labels {
+		if ended, ok := m.ended.Peek(label); ok && ended.After(now.Add(-s.Age)) {
+			return ErrEnded
+		}
+	}
+
 	m.sessions.Add(s.Key, &kept{
 		Stored: Stored{Data: s.Data, Version: 1, IdleUntil: now.Add(min(s.Idle, s.Lifetime)), Until: now.Add(s.Lifetime)},
 		labels: s.Labels,
@@ -126,7 +142,27 @@ func (m *Memory) Create(_ context.Context, s Entry) error {
 		m.labels[label][s.Key] = struct{}{}
 	}
 
+	if len(s.Labels) > 0 && len(m.labels[s.Labels[0]]) > PerSubject {
+		m.sessions.Remove(m.oldest(s.Labels[0]))
+	}
+
 	return nil
+}
+
+// oldest returns the key of the session with a label that ends first.
+func (m *Memory) oldest(label string) string {
+	var (
+		oldest string
+		until  time.Time
+	)
+
+	for key := range m.labels[label] {
+		if s, ok := m.sessions.Peek(key); ok && (oldest == "" || s.Until.Before(until)) {
+			oldest, until = key, s.Until
+		}
+	}
+
+	return oldest
 }
 
 // Load implements Store.
@@ -185,6 +221,17 @@ func (m *Memory) DeleteAll(_ context.Context, label string) (int, error) {
 	defer m.mu.Unlock()
 
 	now, deleted := time.Now(), 0
+
+	m.ended.Add(label, now)
+
+	for {
+		oldest, at, ok := m.ended.GetOldest()
+		if !ok || now.Before(at.Add(EndedLife)) {
+			break
+		}
+
+		m.ended.Remove(oldest)
+	}
 
 	for key := range maps.Clone(m.labels[label]) {
 		if _, ok := m.find(key, now); ok {

@@ -18,8 +18,8 @@ const (
 	short = time.Second
 	after = short + 100*time.Millisecond
 	long  = time.Hour
-	// inexact is how far the clocks of a store and a test may be apart, with what a busy machine adds.
-	inexact = 10 * time.Second
+	// Inexact is how far the clocks of a store and a test may be apart, with what a busy machine adds.
+	Inexact = 10 * time.Second
 )
 
 // Entry returns a session that lasts long.
@@ -99,6 +99,7 @@ func contract() map[string]func(User) {
 	return map[string]func(User){
 		"content": content, "idle": idle, "lifetime": lifetime, "not_prolonged": notProlonged, "replace": replace, "deleted": deleted,
 		"labels": labels, "claims": claims, "one_claims": oneClaims, "one_replaces": oneReplaces,
+		"ended": ended, "only_ended_or_found": onlyEndedOrFound, "bounded": bounded,
 	}
 }
 
@@ -113,11 +114,11 @@ func content(u User) {
 	before := time.Now()
 	found := u.Finds("large", long, string(large.Data))
 
-	if d := found.IdleUntil.Sub(before); d < long-inexact || d > long+inexact {
+	if d := found.IdleUntil.Sub(before); d < long-Inexact || d > long+Inexact {
 		u.Errorf("idle timeout in %s", d)
 	}
 
-	if d := found.Until.Sub(before); d < 2*long-inexact || d > 2*long+inexact {
+	if d := found.Until.Sub(before); d < 2*long-Inexact || d > 2*long+Inexact {
 		u.Errorf("ends in %s", d)
 	}
 }
@@ -139,7 +140,7 @@ func lifetime(u User) {
 	ended.Lifetime = short
 	u.Creates(ended)
 
-	if found := u.Finds("a", long, "data of a"); found.IdleUntil.After(found.Until.Add(inexact / 100)) {
+	if found := u.Finds("a", long, "data of a"); found.IdleUntil.After(found.Until.Add(Inexact / 100)) {
 		u.Errorf("idle timeout %s after the end", found.IdleUntil.Sub(found.Until))
 	}
 

@@ -18,14 +18,15 @@ import (
 
 // Store is a session.Store. It does not close the client.
 type Store struct {
-	client                       *redis.Client
-	create, load, replace, label *redis.Script
-	claim, release               *redis.Script
+	client                *redis.Client
+	create, load, replace *redis.Script
+	label, endAll         *redis.Script
+	claim, release        *redis.Script
 }
 
 // A session is a hash: the sealed data, its version, and until when it lasts at most, in milliseconds since 1970. It expires with
-// its idle timeout. A label is a sorted set of the keys of sessions, by when they end at the latest. In a Cluster a session and its
-// labels may be on different nodes, so each is a command of its own.
+// its idle timeout. A label is a sorted set of the keys of sessions, by when they end at the latest; beside it is when they were all
+// ended, in microseconds. In a Cluster a session and its labels may be on different nodes, so each is a command of its own.
 const (
 	createScript = `
 local now = redis.call('TIME')
@@ -51,11 +52,19 @@ return 1`
 
 	labelScript = `
 local now = redis.call('TIME')
-local ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local us = now[1] * 1000000 + now[2]
+local ended = redis.call('GET', KEYS[2])
+if ended and tonumber(ended) > us - ARGV[3] then return -1 end
+local ms = math.floor(us / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ms)
 redis.call('ZADD', KEYS[1], ms + ARGV[2], ARGV[1])
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return 1`
+return redis.call('ZCARD', KEYS[1])`
+
+	endAllScript = `
+local now = redis.call('TIME')
+redis.call('SET', KEYS[2], now[1] * 1000000 + now[2], 'PX', ARGV[1])
+return redis.call('ZRANGE', KEYS[1], 0, -1)`
 
 	claimScript = `
 local held = redis.call('GET', KEYS[1])
@@ -74,31 +83,46 @@ func New(client *redis.Client) *Store {
 		client: client,
 		create: redis.NewScript("session_create", createScript), load: redis.NewScript("session_load", loadScript),
 		replace: redis.NewScript("session_replace", replaceScript), release: redis.NewScript("session_release", releaseScript),
-		label: redis.NewScript("session_label", labelScript), claim: redis.NewScript("session_claim", claimScript),
+		label: redis.NewScript("session_label", labelScript), endAll: redis.NewScript("session_end_all", endAllScript),
+		claim: redis.NewScript("session_claim", claimScript),
 	}
 }
 
 func (s *Store) sessionKey(key string) []string { return []string{s.client.Key("session:" + key)} }
 
-func (s *Store) labelKey(label string) []string {
-	return []string{s.client.Key("session-label:" + label)}
+// labelKeys are that of a label, and that of when its sessions were ended. In a Cluster they are on one node.
+func (s *Store) labelKeys(label string) []string {
+	return []string{s.client.Key("session-label:{" + label + "}"), s.client.Key("session-ended:{" + label + "}")}
 }
 
 func (s *Store) claimKey(name string) []string {
 	return []string{s.client.Key("session-claim:" + name)}
 }
 
-// Create implements session.Store. The labels come first, so that no session is without them.
+// Create implements session.Store. The labels come last: a DeleteAll that has not found the session is found by it.
 func (s *Store) Create(ctx context.Context, e session.Entry) error {
-	for _, label := range e.Labels {
-		if err := s.client.Run(ctx, s.label, s.labelKey(label), e.Key, e.Lifetime.Milliseconds()).Err(); err != nil {
-			return fmt.Errorf("redis: %w", err)
-		}
-	}
-
 	err := s.client.Run(ctx, s.create, s.sessionKey(e.Key), e.Data, e.Idle.Milliseconds(), e.Lifetime.Milliseconds()).Err()
 	if err != nil {
 		return fmt.Errorf("redis: %w", err)
+	}
+
+	began := time.Now().Add(-e.Age)
+
+	for i, label := range e.Labels {
+		many, err := s.client.Run(ctx, s.label, s.labelKeys(label), e.Key, e.Lifetime.Milliseconds(), time.Since(began).Microseconds()).Int()
+
+		switch {
+		case err != nil:
+			err = fmt.Errorf("redis: %w", err)
+		case many < 0:
+			err = session.ErrEnded
+		case i == 0 && many > session.PerSubject:
+			err = s.trim(ctx, label)
+		}
+
+		if err != nil {
+			return errors.Join(err, s.Delete(ctx, e.Key))
+		}
 	}
 
 	return nil
@@ -165,40 +189,6 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	}
 
 	return nil
-}
-
-// DeleteAll implements session.Store.
-func (s *Store) DeleteAll(ctx context.Context, label string) (int, error) {
-	keys, err := s.client.ZRange(ctx, s.labelKey(label)[0], 0, -1).Result()
-	if err != nil {
-		return 0, fmt.Errorf("redis: %w", err)
-	}
-
-	deleted := 0
-
-	for _, key := range keys {
-		n, err := s.client.Del(ctx, s.sessionKey(key)...).Result()
-		if err != nil {
-			return deleted, fmt.Errorf("redis: %w", err)
-		}
-
-		deleted += int(n)
-	}
-
-	if len(keys) == 0 {
-		return 0, nil
-	}
-
-	members := make([]any, 0, len(keys))
-	for _, key := range keys {
-		members = append(members, key)
-	}
-
-	if err := s.client.ZRem(ctx, s.labelKey(label)[0], members...).Err(); err != nil {
-		return deleted, fmt.Errorf("redis: %w", err)
-	}
-
-	return deleted, nil
 }
 
 // Claim implements session.Store.
