@@ -9,8 +9,8 @@ import (
 // Store has the sessions, sealed. Several gateways may share one. Its methods are safe for concurrent use and may block; they end
 // with the context. An error other than ErrNone means that nothing is known about the session.
 type Store interface {
-	// Create stores a session. It returns ErrEnded, and there is none, if DeleteAll has ended those with one of its labels since its
-	// login began. Of the sessions with the first label, only the PerSubject newest stay.
+	// Create stores a session. It returns ErrEnded, and there is none, if DeleteAll has ended those with one of its labels since
+	// its login began. Of the sessions with the first label, only the PerSubject newest stay.
 	Create(ctx context.Context, s Entry) error
 	// Load returns a session and prolongs it: it ends after idle without another Load, but not later than its Until. Zero does not
 	// prolong it. It returns ErrNone if there is no such session, or not any more.
@@ -19,8 +19,8 @@ type Store interface {
 	Replace(ctx context.Context, key string, version int64, data []byte) error
 	// Delete ends a session. It is no error if there is none.
 	Delete(ctx context.Context, key string) error
-	// DeleteAll ends all sessions with the label, and returns how many. Logins that have begun before make none with it any more, for
-	// EndedLife. A session that cannot be ended does not keep the others from it; then it returns an error, and may be repeated.
+	// DeleteAll ends all sessions with the label, and returns how many. Logins that have begun before make none with it any more,
+	// for EndedLife. A session that cannot be ended does not keep the others from it; then it returns an error, and may be repeated.
 	DeleteAll(ctx context.Context, label string) (int, error)
 	// Claim reports whether the owner has the name, now or already, which no other gets until it is released or the lease is over.
 	// The lease begins again if the owner repeats the claim.

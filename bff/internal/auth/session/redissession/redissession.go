@@ -25,8 +25,8 @@ type Store struct {
 }
 
 // A session is a hash: the sealed data, its version, and until when it lasts at most, in milliseconds since 1970. It expires with
-// its idle timeout. A label is a sorted set of the keys of sessions, by when they end at the latest; beside it is when they were all
-// ended, in microseconds. In a Cluster a session and its labels may be on different nodes, so each is a command of its own.
+// its idle timeout. A label is a sorted set of the keys of sessions, by when they end at the latest; beside it is when they were
+// all ended, in microseconds. In a Cluster a session and its labels may be on different nodes, so each is a command of its own.
 const (
 	createScript = `
 local now = redis.call('TIME')
@@ -101,15 +101,16 @@ func (s *Store) claimKey(name string) []string {
 
 // Create implements session.Store. The labels come last: a DeleteAll that has not found the session is found by it.
 func (s *Store) Create(ctx context.Context, e session.Entry) error {
+	began := time.Now().Add(-e.Age)
+
 	err := s.client.Run(ctx, s.create, s.sessionKey(e.Key), e.Data, e.Idle.Milliseconds(), e.Lifetime.Milliseconds()).Err()
 	if err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
 
-	began := time.Now().Add(-e.Age)
-
 	for i, label := range e.Labels {
-		many, err := s.client.Run(ctx, s.label, s.labelKeys(label), e.Key, e.Lifetime.Milliseconds(), time.Since(began).Microseconds()).Int()
+		age := time.Since(began).Microseconds()
+		many, err := s.client.Run(ctx, s.label, s.labelKeys(label), e.Key, e.Lifetime.Milliseconds(), age).Int()
 
 		switch {
 		case err != nil:
