@@ -9,10 +9,7 @@ import (
 	"net/url"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
-	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
 // Causes for the log.
@@ -49,21 +46,13 @@ func (s *Sessions) Callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	outcome, p := "refused", problem.New(codes.InvalidArgument, "this login cannot be finished: begin it again")
-
-	switch {
-	case errors.Is(err, errDenied):
-		outcome, p = "denied", problem.New(codes.PermissionDenied, "the login was refused")
-	case errors.Is(err, provider.ErrRefused):
-	case errors.Is(err, provider.ErrUnavailable), errors.Is(err, errStore):
-		outcome, p = "unavailable", problem.New(codes.Unavailable, "nobody can log in at the moment")
-	}
-
+	outcome, p := callbackFailed(err)
 	s.Observer.ObserveSession("login", outcome)
-	s.loginFailed(w, r, p, err)
+	s.loginFailed(w, r, begun.ReturnTo, p, err)
 }
 
-// begun returns the login that a callback finishes, if the same browser has begun it, and nobody has finished it yet.
+// begun returns the login that a callback finishes, if the same browser has begun it, and nobody has finished it yet. With an error,
+// it returns what the state says, if that can be read.
 func (s *Sessions) begun(r *http.Request, query url.Values) (attempt, error) {
 	if len(query["state"]) != 1 {
 		return attempt{}, errState
@@ -78,13 +67,13 @@ func (s *Sessions) begun(r *http.Request, query url.Values) (attempt, error) {
 
 	switch {
 	case !ok || hash("browser", browser) != begun.Browser:
-		return attempt{}, errBrowser
+		return begun, errBrowser
 	case !time.Now().Before(begun.Until):
-		return attempt{}, errTooLate
+		return begun, errTooLate
 	}
 
 	if err := s.Provider.CheckIssuer(r.Context(), query); err != nil {
-		return attempt{}, err
+		return begun, err
 	}
 
 	// Only a code is used up.
@@ -99,9 +88,9 @@ func (s *Sessions) begun(r *http.Request, query url.Values) (attempt, error) {
 
 	switch {
 	case err != nil:
-		return attempt{}, fmt.Errorf("%w: %w", errStore, err)
+		return begun, fmt.Errorf("%w: %w", errStore, err)
 	case !first:
-		return attempt{}, errReplayed
+		return begun, errReplayed
 	default:
 		return begun, nil
 	}
@@ -141,7 +130,7 @@ func (s *Sessions) finish(w http.ResponseWriter, r *http.Request, query url.Valu
 func (s *Sessions) start(ctx context.Context, tokens provider.Tokens, began time.Time) (id string, err error) {
 	principal, until, err := s.Identify(ctx, tokens)
 	if err != nil {
-		return "", refusedUnlessUnavailable(err)
+		return "", notAcceptedUnlessUnavailable(err)
 	}
 
 	started := content{

@@ -78,13 +78,13 @@ func (s *Sessions) Login(w http.ResponseWriter, r *http.Request) {
 
 	returnTo, err := s.returnTo(r.URL.Query())
 	if err != nil {
-		problem.Write(w, r, problem.New(codes.InvalidArgument, "return_to must be a path of this gateway, such as /app"), err)
+		s.loginFailed(w, r, "", problem.New(codes.InvalidArgument, "return_to must be a path of this gateway, such as /app"), err)
 		return
 	}
 
 	origin, err := s.publicOrigin(r)
 	if err != nil {
-		problem.Write(w, r, problem.New(codes.FailedPrecondition, "logins are not possible under this host"), err)
+		s.loginFailed(w, r, "", problem.New(codes.FailedPrecondition, "logins are not possible under this host"), err)
 		return
 	}
 
@@ -107,7 +107,7 @@ func (s *Sessions) Login(w http.ResponseWriter, r *http.Request) {
 	})
 	if err != nil {
 		s.Observer.ObserveSession("login", "unavailable")
-		s.loginFailed(w, r, problem.New(codes.Unavailable, "nobody can log in at the moment"), err)
+		s.loginFailed(w, r, returnTo, loginUnavailable(), err)
 
 		return
 	}
@@ -127,7 +127,7 @@ func (s *Sessions) enter(w http.ResponseWriter, r *http.Request, places *semapho
 	p.RetryAfter = retryAfter
 
 	s.Observer.ObserveSession("login", "unavailable")
-	s.loginFailed(w, r, p, errTooMany)
+	s.loginFailed(w, r, "", p, errTooMany)
 
 	return false
 }

@@ -108,7 +108,7 @@ func TestCallback(t *testing.T) {
 		"two_codes":       {func(_ *site, _ *browser, q url.Values) { q.Add("code", "x") }, 400, "refused", true},
 		"another_code":    {func(_ *site, _ *browser, q url.Values) { q.Set("code", "x") }, 400, "refused", false},
 		"exchange_fails":  {func(s *site, _ *browser, _ url.Values) { s.issuer.exchanging = down }, 503, "unavailable", false},
-		"nobody":          {func(s *site, _ *browser, _ url.Values) { s.identify = identifies(errors.New("x")) }, 400, "refused", false},
+		"nobody":          {func(s *site, _ *browser, _ url.Values) { s.identify = identifies(errors.New("x")) }, 503, "not_accepted", false},
 		"no_keys":         {func(s *site, _ *browser, _ url.Values) { s.identify = identifies(down) }, 503, "unavailable", false},
 		"store_is_down":   {func(s *site, _ *browser, _ url.Values) { s.store.fail(errors.New("secret of the store")) }, 503, "unavailable", false},
 		"nothing_is_odd":  {func(*site, *browser, url.Values) {}, 303, "done", false},

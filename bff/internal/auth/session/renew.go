@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -24,7 +23,7 @@ func (s *Sessions) refresh(ctx context.Context, a *active) (*active, error) {
 	ctx = context.WithoutCancel(ctx)
 
 	switch {
-	case errors.Is(err, provider.ErrRefused), errors.Is(err, errOtherSubject):
+	case errors.Is(err, provider.ErrRefused), errors.Is(err, errOtherSubject), errors.Is(err, errNotAccepted):
 		if next.Refresh != a.Refresh {
 			s.revoke(next)
 		}
@@ -34,8 +33,8 @@ func (s *Sessions) refresh(ctx context.Context, a *active) (*active, error) {
 			return current, err
 		}
 
-		s.Observer.ObserveSession("refresh", "refused")
-		s.Logger.InfoContext(ctx, "a session ended: its tokens cannot be refreshed",
+		s.Observer.ObserveSession("refresh", refusalOutcome(err))
+		s.Logger.Log(ctx, refusalLevel(err), "a session ended: its tokens cannot be refreshed",
 			slog.String("subject", a.Principal.Subject), slog.Any("error", err))
 
 		return nil, s.end(ctx, a.key, "refused")
@@ -147,7 +146,7 @@ func (s *Sessions) renewed(ctx context.Context, a *active) (content, error) {
 
 	if tokens.ID != "" || s.endsWithToken() {
 		if principal, until, err = s.Identify(ctx, tokens); err != nil {
-			return next, refusedUnlessUnavailable(err)
+			return next, notAcceptedUnlessUnavailable(err)
 		}
 	}
 
@@ -158,15 +157,6 @@ func (s *Sessions) renewed(ctx context.Context, a *active) (content, error) {
 	next.Settings = s.Settings
 
 	return next.with(tokens, principal, until), nil
-}
-
-// refusedUnlessUnavailable marks an error of Identify: tokens that identify nobody are of no use.
-func refusedUnlessUnavailable(err error) error {
-	if errors.Is(err, provider.ErrUnavailable) {
-		return err
-	}
-
-	return fmt.Errorf("%w: %w", provider.ErrRefused, err)
 }
 
 // revoke tells the provider, in the background, that a session's refresh token is not used any more.
