@@ -52,6 +52,8 @@ func (g *Gateway) serveRevoke(w http.ResponseWriter, r *http.Request) {
 	admin.Note(r, slog.String("subject", subject[0]))
 
 	ended, err := g.revokeSubject(r.Context(), subject[0])
+	admin.Note(r, slog.Int("ended", ended))
+
 	if err != nil {
 		g.with.logger.Warn("sessions were not ended", "error", err)
 		problem.Write(w, r, problem.Newf(codes.Unavailable,

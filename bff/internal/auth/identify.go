@@ -50,14 +50,16 @@ func (a *Authenticator) Identify(sessions *session.Sessions) func(http.Handler) 
 			}
 
 			known, err := a.identify(r, custom)
-			if err == nil && !known {
+
+			switch {
+			case err != nil:
+				rec := reqinfo.From(r.Context())
+				rec.Principal, rec.APIKey = reqinfo.Principal{}, ""
+			case !known:
 				err = a.identifyBrowser(r, sessions)
 			}
 
 			if err != nil {
-				rec := reqinfo.From(r.Context())
-				rec.Principal, rec.APIKey = reqinfo.Principal{}, ""
-
 				refuseCredential(w, r, err)
 
 				return

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/portico-gateway/portico/bff/internal/auth/session"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/problem"
@@ -57,7 +58,7 @@ func Checks(access *porticov1.Access, c *condition.Condition) []Check {
 			reason: reqinfo.ReasonNoCredential,
 			Fault: func(_ context.Context, rec *reqinfo.Record) error {
 				if rec.Principal.Anonymous() {
-					return errAnonymous
+					return whyAnonymous(rec)
 				}
 
 				return nil
@@ -144,7 +145,20 @@ func (c Check) problem(rec *reqinfo.Record) *problem.Problem {
 		return problem.New(c.code, "the session has ended").Because(reqinfo.ReasonSessionEnded)
 	}
 
+	if c.code == codes.Unauthenticated && rec.Login != "" {
+		return problem.New(c.code, "a login or an access token is needed").Because(c.reason)
+	}
+
 	return problem.New(c.code, c.refusal).Because(c.reason)
+}
+
+// whyAnonymous is the cause for the log.
+func whyAnonymous(rec *reqinfo.Record) error {
+	if rec.SessionEnded {
+		return session.ErrNone
+	}
+
+	return errAnonymous
 }
 
 // unmet returns the first requirement that is not met, and why.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // Causes for the log.
@@ -157,6 +158,8 @@ func (s *Sessions) start(ctx context.Context, tokens provider.Tokens, began time
 	case err != nil:
 		return "", fmt.Errorf("%w: %w", errStore, err)
 	}
+
+	reqinfo.From(ctx).Principal = principal // The log says who has logged in.
 
 	return id, nil
 }

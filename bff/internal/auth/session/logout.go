@@ -82,7 +82,10 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) {
 
 	// This one is the last: while there are others, the user can try again.
 	if everywhere == "true" {
-		_, err = s.Store.DeleteAll(r.Context(), subjectLabel(current.Issuer, current.Subject))
+		var ended int
+
+		ended, err = s.Store.DeleteAll(r.Context(), subjectLabel(current.Issuer, current.Subject))
+		s.logEnded(r.Context(), "browser", current.Principal.Subject, ended)
 	}
 
 	if err == nil {
@@ -209,7 +212,9 @@ func (s *Sessions) endAll(r *http.Request, logout provider.Logout) error {
 		label = subjectLabel(s.cfg.Issuer, logout.Subject)
 	}
 
-	_, err = s.Store.DeleteAll(r.Context(), label)
+	ended, err := s.Store.DeleteAll(r.Context(), label)
+	s.logEnded(r.Context(), "provider", logout.Subject, ended)
+
 	if err == nil {
 		_, err = s.Store.Claim(r.Context(), name, owner, time.Until(logout.Until))
 	}

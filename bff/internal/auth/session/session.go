@@ -166,6 +166,7 @@ func (s *Sessions) Find(r *http.Request) (Found, bool, error) {
 
 	current, err := s.load(r.Context(), keyOf(id), s.cfg.IdleTimeout)
 	if err == nil {
+		rec.Principal = reqinfo.Principal(current.Principal) // The log says whose session it is, even if it cannot be refreshed.
 		current, err = s.fresh(r.Context(), current)
 	}
 
@@ -223,7 +224,9 @@ func (s *Sessions) RevokeSubject(ctx context.Context, subject string) (int, erro
 		}
 	}
 
-	s.Observer.ObserveSession("logout", "operator")
+	if ended > 0 {
+		s.Observer.ObserveSession("logout", "operator")
+	}
 
 	return ended, nil
 }
