@@ -40,7 +40,8 @@ func (c *Compiled) openSessions(
 
 	opened, err := session.New(cfg, session.Deps{
 		Store: store, Provider: issuer, Vault: keys, Identify: authenticator.BrowserIdentity(cfg),
-		Settings: identitySettings(c.config.Auth), TrustedOrigins: trustedOrigins(c.config.CORS), Logger: with.logger, Observer: with.metrics,
+		Settings: identitySettings(c.config.Auth), Patience: c.config.Server.RequestTimeout,
+		TrustedOrigins: trustedOrigins(c.config.CORS), Logger: with.logger, Observer: with.metrics,
 	})
 	if err != nil {
 		return nil, err

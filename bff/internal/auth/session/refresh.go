@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ var (
 	errNotIdentified = fmt.Errorf("%w: the access token cannot be verified by other settings now", provider.ErrUnavailable)
 	errPanic         = errors.New("the refresh of a session panicked")
 	errTaken         = errors.New("another gateway refreshes the session")
-	errNotRefreshed  = errors.New("the access token has expired, and another gateway has not refreshed it in time")
+	errNotRefreshed  = errors.New("the access token has expired, and was not refreshed in time")
 )
 
 // fresh returns the session with an access token that has not expired. One that expires soon is refreshed in the background; one
@@ -51,9 +52,13 @@ func (s *Sessions) fresh(ctx context.Context, a *active) (*active, error) {
 		return a, nil
 	}
 
+	// The refresh goes on, for the next request.
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.Patience, backgroundTimeout))
+	defer cancel()
+
 	select {
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, errors.Join(errNotRefreshed, ctx.Err())
 	case result := <-s.refreshOnce(a):
 		refreshed, _ := result.Val.(*active)
 		return refreshed, result.Err

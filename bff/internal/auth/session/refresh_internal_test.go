@@ -289,3 +289,26 @@ func TestClientIsGoneDuringARefresh(t *testing.T) {
 		b.shows("staff:alice with Bearer alice 2")
 	})
 }
+
+// A response is sent before the connection may not be written to any more, and the refresh goes on.
+func TestRequestWaitsWithPatience(t *testing.T) {
+	t.Parallel()
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
+		s.Patience = 3 * time.Second
+
+		b := s.browser().login()
+		s.issuer.refreshed = func(context.Context, *provider.Tokens) { time.Sleep(5 * time.Second) }
+		time.Sleep(tokenLife)
+
+		began := time.Now()
+		if r := b.send(http.MethodGet, "/v1/orders"); r.Code != http.StatusServiceUnavailable || time.Since(began) != s.Patience {
+			t.Errorf("%d after %s", r.Code, time.Since(began))
+		}
+
+		b.shows("staff:alice with Bearer alice 2")
+
+		if s.issuer.refreshes != 1 {
+			t.Errorf("the provider was asked %d times", s.issuer.refreshes)
+		}
+	})
+}

@@ -53,6 +53,8 @@ type Deps struct {
 	Identify func(ctx context.Context, tokens provider.Tokens) (reqinfo.Principal, time.Time, error)
 	// Settings are a digest of those by which Identify decides.
 	Settings string
+	// Patience is how long a request may wait for a refresh. Zero: as long as that may take.
+	Patience time.Duration
 	// TrustedOrigins are those whose pages may change something, besides the gateway's own.
 	TrustedOrigins []string
 	Logger         *slog.Logger
