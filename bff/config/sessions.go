@@ -1,8 +1,6 @@
 package config
 
 import (
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -88,9 +86,6 @@ const (
 	SameSiteLax    = "lax"
 )
 
-// sessionKeyBytes is the length of a key.
-const sessionKeyBytes = 32
-
 // LoginCookie is the name of the cookie that binds a login to its browser.
 const LoginCookie = hostPrefix + "portico-login"
 
@@ -100,28 +95,6 @@ const hostPrefix = "__Host-"
 
 // On reports whether there are sessions.
 func (s Sessions) On() bool { return s.Issuer != "" }
-
-// ParseSessionKeys returns the keys of a list in base64, the standard or the URL alphabet, with or without padding.
-func ParseSessionKeys(list []string) ([][]byte, error) {
-	keys := make([][]byte, 0, len(list))
-
-	for i, text := range list {
-		plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(strings.TrimSpace(text), "="))
-
-		key, err := base64.RawStdEncoding.Strict().DecodeString(plain)
-		if err != nil || len(key) != sessionKeyBytes {
-			return nil, fmt.Errorf("key %d is not %d bytes in base64 (openssl rand -base64 %[2]d)", i+1, sessionKeyBytes)
-		}
-
-		keys = append(keys, key)
-	}
-
-	if len(keys) == 0 {
-		return nil, errors.New("has no key")
-	}
-
-	return keys, nil
-}
 
 // reservedParameters are set by the gateway itself in an authorization request.
 func reservedParameters() []string {
@@ -174,10 +147,27 @@ func (v *validation) sessionIdentity(path string, a Auth) {
 		return
 	}
 
-	known := slices.ContainsFunc(a.Issuers, func(i Issuer) bool { return i.Issuer == s.Issuer })
-	v.check(known, path+"issuer", fmt.Sprintf("has no entry in auth.issuers, by which its access tokens are verified: "+
-		"add one, or set %sidentity to %s", path, IdentityIDToken))
+	if known := slices.ContainsFunc(a.Issuers, func(i Issuer) bool { return i.Issuer == s.Issuer }); !known {
+		v.check(false, path+"issuer", noIssuerEntry(path, a))
+	}
+
+	v.check(s.Claims == (Config{}).WithDefaults().Auth.Sessions.Claims, path+"claims",
+		"are those of auth.issuers, unless identity is "+IdentityIDToken)
 	v.check(s.SubjectPrefix == "", path+"subject_prefix", "is that of auth.issuers, unless identity is "+IdentityIDToken)
+}
+
+// noIssuerEntry is what is wrong if no entry of auth.issuers is that of the provider.
+func noIssuerEntry(path string, a Auth) string {
+	plain := strings.TrimSuffix(a.Sessions.Issuer, "/")
+
+	for i, entry := range a.Issuers {
+		if strings.TrimSuffix(entry.Issuer, "/") == plain {
+			return fmt.Sprintf("differs from auth.issuers[%d].issuer by the slash at the end alone: write both as the provider does", i)
+		}
+	}
+
+	return fmt.Sprintf("has no entry in auth.issuers, by which its access tokens are verified: add one, or set %sidentity to %s",
+		path, IdentityIDToken)
 }
 
 func (v *validation) sessionURLs(path string, c Config) {
