@@ -80,9 +80,9 @@ func (s *Sessions) begun(r *http.Request, query url.Values) (attempt, error) {
 	// Only a code is used up.
 	switch {
 	case query.Has("error"):
-		return attempt{}, fmt.Errorf("%w: %.300q: %.300q", errDenied, query["error"], query.Get("error_description"))
+		return begun, fmt.Errorf("%w: %.300q: %.300q", errDenied, query["error"], query.Get("error_description"))
 	case len(query["code"]) != 1:
-		return attempt{}, errNoCode
+		return begun, errNoCode
 	}
 
 	first, err := s.Store.Claim(r.Context(), "login:"+hash("nonce", begun.Nonce), newSecret(), loginLife)

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,9 +51,13 @@ func (s *Sessions) fresh(ctx context.Context, a *active) (*active, error) {
 		return a, nil
 	}
 
-	// The refresh goes on, for the next request.
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.Patience, backgroundTimeout))
-	defer cancel()
+	if s.Patience > 0 {
+		// The refresh goes on, for the next request.
+		patient, cancel := context.WithTimeout(ctx, s.Patience)
+		defer cancel()
+
+		ctx = patient
+	}
 
 	select {
 	case <-ctx.Done():
