@@ -30,3 +30,25 @@ func TestReload(t *testing.T) {
 		t.Errorf("with another issuer: %d %s", res.Status, res.Body)
 	}
 }
+
+// What the tokens of a session say is read anew by the settings of a reload, and a token that they do not accept is none.
+func TestReloadWithOtherClaims(t *testing.T) {
+	t.Parallel()
+
+	s := start(t, nil, nil)
+	b := s.login(t, "alice")
+
+	s.reload(t, func(c *config.Config) { c.Auth.Issuers[len(c.Auth.Issuers)-1].Claims.Roles = "aud" })
+
+	if got := s.state(t, b); len(got["roles"].([]any)) == 0 || got["subject"] != "alice" {
+		t.Errorf("with another claim of roles: %v", got)
+	}
+
+	s.reload(t, func(c *config.Config) {
+		c.Auth.Issuers[len(c.Auth.Issuers)-1].RequiredClaims = map[string][]string{"acr": {"mfa"}}
+	})
+
+	if res := s.get(t, b, getAlice); res.Status != http.StatusUnauthorized {
+		t.Errorf("with a claim that is missing: %d %s", res.Status, res.Body)
+	}
+}
