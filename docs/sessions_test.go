@@ -42,14 +42,17 @@ func TestConfigurationsOfSessions(t *testing.T) {
 func TestThreatsOfSessions(t *testing.T) {
 	t.Parallel()
 
-	files, err := filepath.Glob("../bff/e2e/sessions/*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-
 	var known []string
-	for _, file := range files {
-		known = append(known, submatches(testFunc, read(t, file))...)
+
+	for _, folder := range []string{"e2e/sessions", "internal/auth", "internal/auth/session", "internal/auth/session/provider"} {
+		files, err := filepath.Glob("../bff/" + folder + "/*_test.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		for _, file := range files {
+			known = append(known, submatches(testFunc, read(t, file))...)
+		}
 	}
 
 	named := submatches(testName, read(t, "sessions.md"))
