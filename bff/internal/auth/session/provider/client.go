@@ -152,7 +152,7 @@ func refused(status int, code, description string) error {
 	case slices.Contains(userErrors(), code):
 		kind = ErrRefused
 	default:
-		kind = fmt.Errorf("%w: %w", ErrUnavailable, ErrClient)
+		kind = rejected{}
 	}
 
 	return fmt.Errorf("%w: status %d, error %.100q: %.300q", kind, status, code, description)
