@@ -159,6 +159,8 @@ func (s *Sessions) start(ctx context.Context, tokens provider.Tokens, began time
 		return "", fmt.Errorf("%w: %w", errStore, err)
 	}
 
+	s.logFewerScopes(ctx, tokens)
+
 	reqinfo.From(ctx).Principal = principal // The log says who has logged in.
 
 	return id, nil

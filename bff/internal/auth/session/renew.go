@@ -63,7 +63,7 @@ func (s *Sessions) notRefreshed(ctx context.Context, a *active, next content, ca
 	}
 
 	s.Observer.ObserveSession("refresh", "failed")
-	s.Logger.WarnContext(ctx, "a session was not refreshed", slog.Any("error", cause))
+	s.logNotRefreshed(ctx, a, cause)
 
 	// The refresh token before is not valid any more, if there is another one.
 	if next.Refresh != a.Refresh {

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -73,6 +74,10 @@ type Sessions struct {
 	pauses pauses
 	// beginning and finishing bound the logins that are under way, which anyone can begin.
 	beginning, finishing *semaphore.Weighted
+	// notRefreshedLogged is when the log has last said that a session was not refreshed, and fewerScopes the scopes that it has said
+	// were not granted.
+	notRefreshedLogged atomic.Int64
+	fewerScopes        sync.Map
 
 	// background is the context of work that no request waits for, until Close.
 	background context.Context //nolint:containedctx // It is that of the Sessions themselves.
