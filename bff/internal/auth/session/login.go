@@ -76,6 +76,11 @@ func (s *Sessions) Login(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.beginning.Release(1)
 
+	if p := unknownParameter(r.URL.Query(), "return_to"); p != nil {
+		s.loginFailed(w, r, "", p, nil)
+		return
+	}
+
 	returnTo, err := s.returnTo(r.URL.Query())
 	if err != nil {
 		s.loginFailed(w, r, "", problem.New(codes.InvalidArgument, "return_to must be a path of this gateway, such as /app"), err)

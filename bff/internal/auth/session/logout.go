@@ -72,13 +72,18 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	var err error
+	if p := unknownParameter(r.URL.Query(), "everywhere"); p != nil {
+		problem.Write(w, r, p, nil)
+		return
+	}
 
 	everywhere := r.URL.Query().Get("everywhere")
 	if everywhere != "" && everywhere != "true" && everywhere != "false" {
 		problem.Write(w, r, problem.New(codes.InvalidArgument, "everywhere must be true or false"), nil)
 		return
 	}
+
+	var err error
 
 	// This one is the last: while there are others, the user can try again.
 	if everywhere == "true" {
