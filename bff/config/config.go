@@ -31,7 +31,8 @@ type Config struct {
 	Limits      Limits      `envPrefix:"LIMITS_"      yaml:"limits"`
 	Cache       Cache       `envPrefix:"CACHE_"       yaml:"cache"`
 	Overload    Overload    `envPrefix:"OVERLOAD_"    yaml:"overload"`
-	// Redis is what gateways share: rate limits, cached responses, idempotency keys. Without it each has its own, in memory.
+	// Redis is what gateways share: rate limits, cached responses, idempotency keys, sessions of browsers. Without it each has its
+	// own, in memory.
 	Redis Redis `envPrefix:"REDIS_" yaml:"redis"`
 	// Policies change what the schema says of methods, in this order: to make a limit tighter, or a timeout longer, without a
 	// release.
@@ -110,8 +111,8 @@ type Admin struct {
 	// Address is what to listen on: host:port, "unix:/path" or "systemd:NAME"; "-" turns it off. Default 127.0.0.1:8081.
 	Address string `default:"127.0.0.1:8081" env:"ADDRESS" yaml:"address"`
 	// Credential is what operators send, as "Authorization: Bearer …", to change something: with the actions of the console,
-	// /reload and /log/level. It has at least 16 characters of printable ASCII, without spaces at the ends, and should be random.
-	// Default none: all of these are refused.
+	// /reload, /log/level and /sessions/revoke. It has at least 16 characters of printable ASCII, without spaces at the ends, and
+	// should be random. Default none: all of these are refused.
 	Credential string `env:"CREDENTIAL" secret:"true" yaml:"credential"`
 	// CredentialFile is a file of one line with the credential instead. It is read again when it changes.
 	CredentialFile string `env:"CREDENTIAL_FILE" yaml:"credential_file"`
