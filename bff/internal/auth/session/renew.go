@@ -19,8 +19,6 @@ var errOtherSubject = errors.New("the provider has issued tokens of another subj
 // refresh asks the provider for new tokens. The caller has the right to.
 func (s *Sessions) refresh(ctx context.Context, a *active) (*active, error) {
 	next, err := s.renewed(ctx, a)
-	// What has become of the tokens is stored, even if the provider has taken all of the time.
-	ctx = context.WithoutCancel(ctx)
 
 	switch {
 	case errors.Is(err, provider.ErrRefused), errors.Is(err, errOtherSubject), errors.Is(err, errNotAccepted):

@@ -61,6 +61,8 @@ func onlyEndedOrFound(u User) {
 
 // bounded: a user has so many sessions. Those that have ended do not count, nor those that share another label.
 func bounded(u User) {
+	u.Creates(Entry("first", "alice", "all"))
+
 	for i := range session.PerSubject {
 		u.Creates(Entry(fmt.Sprint("ended", i), "alice", "all"))
 
@@ -69,6 +71,8 @@ func bounded(u User) {
 		}
 	}
 
+	u.Finds("first", long, "data of first")
+
 	for i := range session.PerSubject + 2 {
 		e := Entry(fmt.Sprint("a", i), "alice", "all")
 		e.Lifetime += time.Duration(i) * time.Second
@@ -76,6 +80,7 @@ func bounded(u User) {
 	}
 
 	u.Creates(Entry("bob", "bob", "all"))
+	u.Misses("first")
 	u.Misses("a0")
 	u.Misses("a1")
 	u.Finds("a2", long, "data of a2")
