@@ -197,7 +197,8 @@ func TestEndedSession(t *testing.T) {
 				end(s)
 
 				res := b.send(http.MethodGet, "/v1/orders")
-				if res.Body.String() != "anonymous" || !res.rec.SessionEnded || res.rec.Login != LoginPath || res.Header()["Set-Cookie"] != nil {
+				if res.Body.String() != "anonymous" || !res.rec.SessionEnded || res.rec.Login != LoginPath ||
+					res.Header()["Set-Cookie"] != nil {
 					t.Errorf("%s, %+v, %v", res.Body, res.rec, b.cookies)
 				}
 
