@@ -14,7 +14,9 @@ import (
 )
 
 // BrowserIdentity returns how the tokens of a browser's session say who calls; see session.Deps.
-func (a *Authenticator) BrowserIdentity(cfg config.Sessions) func(context.Context, provider.Tokens) (reqinfo.Principal, time.Time, error) {
+func (a *Authenticator) BrowserIdentity(
+	cfg config.Sessions,
+) func(context.Context, provider.Tokens) (reqinfo.Principal, time.Time, error) {
 	if cfg.Identity == config.IdentityIDToken {
 		issuer := &issuer{name: cfg.Issuer, claims: cfg.Claims, prefix: cfg.SubjectPrefix}
 
@@ -34,7 +36,8 @@ func (a *Authenticator) BrowserIdentity(cfg config.Sessions) func(context.Contex
 		case found.certificate != "":
 			return reqinfo.Principal{}, time.Time{}, errNotBound
 		case found.principal.Issuer != cfg.Issuer:
-			return reqinfo.Principal{}, time.Time{}, fmt.Errorf("access token: %w: it is of %.200q", errUnknownIssuer, found.principal.Issuer)
+			return reqinfo.Principal{}, time.Time{},
+				fmt.Errorf("access token: %w: it is of %.200q", errUnknownIssuer, found.principal.Issuer)
 		}
 
 		return found.principal, found.expires, nil
@@ -55,8 +58,8 @@ func (i *issuer) browser(tokens provider.Tokens) (reqinfo.Principal, time.Time, 
 	return principal, until(tokens), principal.Check()
 }
 
-// until is when tokens are replaced whose provider does not say how long the access token lasts: when the ID token expires. The zero
-// time: it says so.
+// until is when tokens are replaced whose provider does not say how long the access token lasts: when the ID token expires. The
+// zero time: it says so.
 func until(tokens provider.Tokens) time.Time {
 	expires, err := jwt.MapClaims(tokens.Claims).GetExpirationTime()
 	if err != nil || expires == nil || !tokens.AccessUntil.IsZero() {

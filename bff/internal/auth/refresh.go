@@ -15,8 +15,8 @@ const (
 	minInterval = 30 * time.Second
 	// maxWait is how long a request may wait for keys.
 	maxWait = 2 * time.Second
-	// issuedInterval is the shortest time between fetches for tokens that their issuer has just sent, if the refresh interval is not
-	// shorter.
+	// issuedInterval is the shortest time between fetches for tokens that their issuer has just sent, if the refresh interval is
+	// not shorter.
 	issuedInterval = 5 * time.Second
 )
 

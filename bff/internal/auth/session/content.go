@@ -16,8 +16,8 @@ import (
 
 // content is what is stored of a session, sealed.
 type content struct {
-	// Issuer is the provider, Subject is whom it calls the user, SID is what it calls its session (empty: it does not say), and Nonce
-	// is that of the login.
+	// Issuer is the provider, Subject is whom it calls the user, SID is what it calls its session (empty: it does not say), and
+	// Nonce is that of the login.
 	Issuer  string `json:"iss"`
 	Subject string `json:"sub"`
 	SID     string `json:"sid,omitempty"`
@@ -131,14 +131,14 @@ func (c content) with(tokens provider.Tokens, principal reqinfo.Principal, until
 	return c
 }
 
-// continues reports whether a refreshed ID token is of the login that the session began with (OpenID Connect Core 1.0, section 12.2).
-// Its auth_time may be another one: the user may have logged in again at the provider, for another client.
+// continues reports whether a refreshed ID token is of the login that the session began with (OpenID Connect Core 1.0, section
+// 12.2). Its auth_time may be another one: the user may have logged in again at the provider, for another client.
 func (c content) continues(tokens provider.Tokens) bool {
 	return tokens.ID == "" || tokens.Subject() == c.Subject && (tokens.Nonce() == "" || tokens.Nonce() == c.Nonce)
 }
 
-// sharesLogin reports whether the tokens of a later login may be of the same session of the provider. Some providers revoke the tokens
-// of a whole session at once.
+// sharesLogin reports whether the tokens of a later login may be of the same session of the provider. Some providers revoke the
+// tokens of a whole session at once.
 func (c content) sharesLogin(tokens provider.Tokens) bool {
 	return tokens.Subject() == c.Subject && tokens.SessionID() == c.SID
 }

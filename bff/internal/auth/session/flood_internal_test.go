@@ -11,7 +11,7 @@ import (
 // However many logins anyone begins or finishes, the provider and the store are asked by a bounded number at the same time. Those that
 // begin do not keep others from finishing.
 func TestFloodOfLogins(t *testing.T) {
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser()
 		target := CallbackPath + "?" + url.Values{"state": {b.begin("/")}, "code": {"x"}}.Encode()
 		held := make(chan struct{})
@@ -45,7 +45,7 @@ func TestFloodOfLogins(t *testing.T) {
 
 // A request with a valid state and without a code is no reason to write to the store.
 func TestCallbackWithoutACodeWritesNothing(t *testing.T) {
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser()
 		state := url.Values{"state": {b.begin("/")}}.Encode()
 		s.store.fail(http.ErrServerClosed)

@@ -30,7 +30,7 @@ func alice(scopes ...string) reqinfo.Principal {
 
 // Sessions go on after a reload, and who calls is what the new settings say.
 func TestOtherSettings(t *testing.T) {
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 
 		var asked []provider.Tokens
@@ -106,7 +106,7 @@ func TestOtherSettingsNameAnother(t *testing.T) {
 
 // While nobody can say whether the settings accept the token, it is not used, and the user can log out.
 func TestOtherSettingsWithoutKeys(t *testing.T) {
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		s.reloads(func(provider.Tokens) (reqinfo.Principal, error) { return reqinfo.Principal{}, provider.ErrUnavailable })
 
@@ -132,7 +132,7 @@ func TestLoginInTheSameSessionOfTheProvider(t *testing.T) {
 		"of_other_user": {"bob", "one", []string{"refresh 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			with(t, nil, func(t *testing.T, s *site) {
+			with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 				s.issuer.sid = "one"
 				b := s.browser().login()
 				s.issuer.subject, s.issuer.sid = tt.subject, tt.sid
@@ -209,7 +209,7 @@ func TestIDTokenOfALogout(t *testing.T) {
 		"like_an_access_token": {nil, "id+1"},
 		"with_at_hash":         {map[string]any{"at_hash": "x"}, "id+2"},
 	} {
-		with(t, nil, func(t *testing.T, s *site) {
+		with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 			b := s.browser().login()
 			s.issuer.claims = tt.claims
 
