@@ -41,7 +41,7 @@ func newKeySet(client *http.Client, url string) *keySet {
 	return &keySet{oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), &own), url), fetches}
 }
 
-// keysOfOne are the keys for one token. They keep why its signature was not verified, of which the library passes on the text alone.
+// keysOfOne are the keys for one token. They keep why its signature was not verified, of which the library only passes on the text.
 type keysOfOne struct {
 	*keySet
 
@@ -63,7 +63,7 @@ func (k *keysOfOne) VerifySignature(ctx context.Context, token string) ([]byte, 
 	return payload, err
 }
 
-// explain tells a token that is not valid from one that cannot be verified now, since its key is not known and could not be fetched.
+// explain tells a token that is not valid from one that cannot be verified now, since its key is not known and was not fetched.
 func (k *keysOfOne) explain(ctx context.Context, err error) error {
 	// Of the errors of a signature, only those of a fetch have a cause.
 	if ctx.Err() != nil || errors.Unwrap(k.err) != nil {
@@ -131,7 +131,7 @@ func (f *keyFetches) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// read reads the names of the keys in a response. It returns an error if there are none: the library would forget those that it has.
+// read reads the names of the keys in a response. It returns an error if there are none: the library would forget those it has.
 // No error has the content, as those of the library do.
 func (f *keyFetches) read(res *http.Response) error {
 	body, err := io.ReadAll(res.Body)

@@ -23,7 +23,7 @@ func (i *issuer) refreshedBy(p *Provider, kid string) error {
 // Anyone can use up the fetch of an interval. A token of a new key is then not refused, and verified after the interval.
 func TestRotationAfterAnUnknownKey(t *testing.T) {
 	t.Parallel()
-	virtual(t, func(t *testing.T, i *issuer, p *Provider) {
+	virtual(t, func(t *testing.T, i *issuer, p *Provider) { //nolint:thelper // It is the test.
 		if err := i.refreshedBy(p, "first"); err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestKeysWithoutKeys(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			virtual(t, func(t *testing.T, i *issuer, p *Provider) {
+			virtual(t, func(t *testing.T, i *issuer, p *Provider) { //nolint:thelper // It is the test.
 				if err := i.refreshedBy(p, "first"); err != nil {
 					t.Fatal(err)
 				}
@@ -87,7 +87,7 @@ func TestKeysWithoutKeys(t *testing.T) {
 // The clock of the gateway may be ahead.
 func TestExpiredForAMoment(t *testing.T) {
 	t.Parallel()
-	virtual(t, func(t *testing.T, i *issuer, p *Provider) {
+	virtual(t, func(t *testing.T, i *issuer, p *Provider) { //nolint:thelper // It is the test.
 		for age, want := range map[time.Duration]error{leeway - time.Second: nil, leeway + time.Second: ErrRefused} {
 			i.issues(map[string]any{"id_token": i.sign(i.claims(map[string]any{"exp": time.Now().Add(-age).Unix()}))})
 

@@ -51,7 +51,7 @@ func (t Tokens) SessionID() string { return t.claim("sid") }
 // Nonce is the "nonce" claim of the ID token. Empty: there is none, which may be at a refresh.
 func (t Tokens) Nonce() string { return t.claim("nonce") }
 
-// IsMarked reports whether the ID token has claims that access tokens do not have (OpenID Connect Core 1.0, sections 2 and 3.1.3.6).
+// IsMarked reports whether the ID token has claims that access tokens do not have (OpenID Connect Core 1.0, sections 2, 3.1.3.6).
 // That of a login always has.
 func (t Tokens) IsMarked() bool { return t.Nonce() != "" || t.claim("at_hash") != "" }
 
