@@ -49,8 +49,8 @@ func (i *issuer) parse(claims jwt.MapClaims) (verified, error) {
 }
 
 // isIDToken reports whether claims are those of an ID token of the client that browsers log in by (OpenID Connect Core 1.0,
-// sections 2 and 3.1.3.6). A page can get one of those, and they may have the audience of access tokens as well. Keycloak before version 25
-// had the nonce in access tokens, too, with another claim "typ".
+// sections 2 and 3.1.3.6). A page can get one of those, and they may have the audience of access tokens as well. Keycloak before
+// version 25 had the nonce in access tokens, too, with another claim "typ".
 func (i *issuer) isIDToken(claims jwt.MapClaims) bool {
 	audience, err := claims.GetAudience()
 	if err != nil || i.browserClient == "" || !slices.Contains(audience, i.browserClient) {

@@ -23,7 +23,7 @@ const (
 // issuedKey is the key of a context for tokens that their issuer has just sent to the gateway.
 type issuedKey struct{}
 
-// justIssued returns the context for a token that its issuer has just sent. If its key is not known, it is fetched even if the fetch
+// justIssued returns the context for a token that its issuer has just sent. A key that is not known is fetched even if the fetch
 // of the interval was used up by tokens that anyone can invent. While that is not possible the error is errNoKeys.
 func justIssued(ctx context.Context) context.Context {
 	return context.WithValue(ctx, issuedKey{}, true)
