@@ -178,7 +178,7 @@ func TestNonceOfARefresh(t *testing.T) {
 
 // Without "scope" in its response a refresh changes no scopes.
 func TestScopesOfARefresh(t *testing.T) {
-	with(t, func(c *config.Sessions) { c.Identity = config.IdentityIDToken }, func(t *testing.T, s *site) {
+	with(t, func(c *config.Sessions) { c.Identity = config.IdentityIDToken }, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		s.issuer.scopes = []string{"granted"}
 
 		var got []string
