@@ -30,7 +30,8 @@ func checkCommand() *cobra.Command {
 		Long: `Check a configuration against this gateway, without starting it: every key, value and variable, selectors of
 policies, that each service has its upstream, files and certificates, and whether the addresses can be listened on.
 All faults are printed at once, and the exit code is 1 if there are any. Nothing is asked over the network, unless
---online is set: then upstreams (names, certificates, health), keys of issuers and Redis are tried as well.`,
+--online is set: then upstreams (names, certificates, health), keys of issuers, the OpenID provider of sessions
+and Redis are tried as well.`,
 		Example: `  portico check --config portico.yaml
   portico check --config portico.yaml --output json | jq .faults
   portico check --config portico.yaml --online --timeout 10s`,
@@ -38,7 +39,7 @@ All faults are printed at once, and the exit code is 1 if there are any. Nothing
 	}
 	out := addOutput(cmd)
 	addConfig(cmd, &path, configUsage)
-	cmd.Flags().BoolVar(&online, "online", false, "ask upstreams, issuers and Redis as well")
+	cmd.Flags().BoolVar(&online, "online", false, "ask upstreams, issuers, the OpenID provider and Redis as well")
 	cmd.Flags().DurationVar(&timeout, "timeout", onlineTimeout, "how long --online may take")
 
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
