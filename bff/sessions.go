@@ -163,8 +163,8 @@ func (c *Compiled) sessionPages(s *session.Sessions) []pages.Page {
 	post := []string{http.MethodPost}
 
 	return []pages.Page{
-		{Path: session.LoginPath, Handler: http.HandlerFunc(s.Login)},
-		{Path: session.CallbackPath, Handler: http.HandlerFunc(s.Callback)},
+		{Path: session.LoginPath, Handler: http.HandlerFunc(s.Login), NoHead: true},
+		{Path: session.CallbackPath, Handler: http.HandlerFunc(s.Callback), NoHead: true},
 		{Path: session.StatePath, Handler: http.HandlerFunc(s.State)},
 		{Path: session.LogoutPath, Handler: http.HandlerFunc(s.Logout), Methods: post},
 		{Path: session.BackchannelPath, Handler: http.HandlerFunc(s.Backchannel), Methods: post},

@@ -181,7 +181,7 @@ func onlyGet(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 
-	w.Header().Set("Allow", http.MethodGet)
+	w.Header().Set("Allow", "GET, OPTIONS") // As package pages says.
 	problem.Write(w, r, problem.WithStatus(http.StatusMethodNotAllowed, codes.Unimplemented, "the path does not allow this method").
 		Because(reqinfo.ReasonMethod), nil)
 

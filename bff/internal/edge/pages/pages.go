@@ -21,6 +21,8 @@ type Page struct {
 	Handler http.Handler
 	// Methods are those of the handler, HEAD if it has GET. Empty: GET. The Mux handles OPTIONS.
 	Methods []string
+	// NoHead leaves HEAD out: a GET changes something.
+	NoHead bool
 }
 
 // NoIcon is a page at Favicon without an icon. Browsers log a 404 as an error for every document.
@@ -53,7 +55,10 @@ func New(next http.Handler, list []Page) (*Mux, error) {
 		}
 
 		if len(page.Methods) == 0 || slices.Contains(page.Methods, http.MethodGet) {
-			page.Methods = slices.Concat(page.Methods, []string{http.MethodGet, http.MethodHead})
+			page.Methods = slices.Concat(page.Methods, []string{http.MethodGet})
+			if !page.NoHead {
+				page.Methods = append(page.Methods, http.MethodHead)
+			}
 		}
 
 		m.exact[page.Path] = page
