@@ -65,11 +65,17 @@ func (c *Compiled) servePages(next *gateway.Gateway, sessions *session.Sessions)
 	}
 
 	if who := c.config.Docs.Page; who != config.DocsOff {
-		page, err := docspage.Handler(docspage.Config{
+		shown := docspage.Config{
 			Title: c.config.Docs.Title,
 			// Relative to the page, for proxies that remove a prefix of the path.
 			Document: ".." + pages.DocumentJSON,
-		})
+		}
+
+		if cfg := c.config.Auth; cfg.Sessions.On() && !cfg.Disabled {
+			shown.SessionURL, shown.SessionHeader = ".."+session.StatePath, cfg.Sessions.Header
+		}
+
+		page, err := docspage.Handler(shown)
 		if err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/auth/session"
 	"github.com/portico-gateway/portico/bff/internal/describe/docspage"
 	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
@@ -60,9 +61,15 @@ func withDocsPage(cfg config.Config) (config.Config, []bff.Option, error) {
 		return cfg, nil, nil
 	}
 
-	page, err := docspage.Handler(docspage.Config{ //nolint:gosec // Its token URL is a path.
+	shown := docspage.Config{ //nolint:gosec // Its token URL is a path.
 		Title: cfg.Docs.Title, Document: ".." + pages.DocumentJSON, TokenURL: "../dev/token",
-	})
+	}
+
+	if s := cfg.WithDefaults().Auth.Sessions; s.On() {
+		shown.SessionURL, shown.SessionHeader = ".."+session.StatePath, s.Header
+	}
+
+	page, err := docspage.Handler(shown)
 	if err != nil {
 		return cfg, nil, err
 	}

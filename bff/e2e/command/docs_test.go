@@ -14,6 +14,7 @@ import (
 const (
 	myDashboard = `.opblock[id$="DashboardService_GetMyDashboard"]`
 	watchOrder  = `.opblock[id$="OrderService_WatchOrder"]`
+	createOrder = `.opblock[id$="OrderService_CreateOrder"]`
 )
 
 // openDocs opens the page of `portico dev` and waits for the description.
@@ -21,6 +22,7 @@ func openDocs(t *testing.T, p *process) *browsertest.Page {
 	t.Helper()
 
 	page := browsertest.Open(t)
+	page.Expect("status of 401") // It asks whether the browser has a session.
 	page.Do(chromedp.Navigate(p.url+"/docs"), chromedp.WaitVisible(chromedp.CSS(myDashboard)))
 
 	return page
@@ -83,8 +85,6 @@ func TestDocsFromNothingToTheDashboard(t *testing.T) {
 			t.Errorf("the operation does not say %q", want)
 		}
 	}
-
-	page.Expect("status of 401")
 
 	if status, body := execute(page, myDashboard); status != "401" || !strings.Contains(body, "UNAUTHENTICATED") {
 		t.Errorf("without a token: %s %s", status, body)
@@ -167,7 +167,6 @@ func TestDocsInDevelopment(t *testing.T) {
 
 	readable(t, page, "stream")
 	page.Do(chromedp.Click(chromedp.CSS("#forget")), chromedp.WaitNotVisible(chromedp.CSS("#forget")))
-	page.Expect("status of 401")
 
 	if status, _ := execute(page, watchOrder); status != "401" {
 		t.Errorf("with the token forgotten: %s", status)
@@ -182,11 +181,41 @@ func TestDocsInDevelopment(t *testing.T) {
 	readable(t, page, "nothing-found")
 }
 
+// A user who has logged in needs no token, and can also change something.
+func TestDocsWithASession(t *testing.T) {
+	t.Parallel()
+
+	p := startDev(t, t.TempDir())
+	page := browsertest.Open(t)
+	page.Do(chromedp.Navigate(p.url+"/auth/login?return_to=/docs/"), chromedp.Click(chromedp.CSS(`button[value="alice"]`)),
+		chromedp.WaitVisible(chromedp.CSS(myDashboard+` .opblock-summary-control`)),
+		chromedp.Click(chromedp.CSS(myDashboard+` .opblock-summary-control`)),
+		chromedp.WaitVisible(chromedp.CSS(myDashboard+` button.execute`)))
+
+	if status, body := execute(page, myDashboard); status != "200" || !strings.Contains(body, `"userId": "alice"`) {
+		t.Errorf("the dashboard: %s %s", status, body)
+	}
+
+	if got := browsertest.Get(page, chromedp.Text(chromedp.CSS("#token-status"))); !strings.HasPrefix(got, "No token: requests use the session of alice · ") {
+		t.Errorf("the page says %q", got)
+	}
+
+	page.Expect("status of 4")
+	page.Do(chromedp.Click(chromedp.CSS(createOrder+` .opblock-summary-control`)),
+		chromedp.WaitVisible(chromedp.CSS(createOrder+` button.execute`)))
+
+	// Without the header it would be 403.
+	if status, body := execute(page, createOrder); status != "400" {
+		t.Errorf("an order like the example: %s %s", status, body)
+	}
+}
+
 func TestDocsOnAPhone(t *testing.T) {
 	t.Parallel()
 
 	p := startDev(t, t.TempDir())
 	page := browsertest.Open(t)
+	page.Expect("status of 401")
 	page.Phone()
 	page.Do(chromedp.Navigate(p.url+"/docs"), chromedp.WaitVisible(chromedp.CSS(myDashboard)))
 	page.Screenshot("list")

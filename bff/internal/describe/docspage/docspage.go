@@ -41,6 +41,9 @@ type Config struct {
 	// TokenURL hands out tokens for development, GET ?subject=alice&scope=users:admin, as a JSON object with the member "token".
 	// The page offers to ask it. Empty: it does not.
 	TokenURL string
+	// SessionURL says whose session a browser has (session.StatePath), and SessionHeader is the header of requests that change
+	// something with it. Empty: there are no sessions.
+	SessionURL, SessionHeader string
 }
 
 // viewer are the files of Swagger UI that the page needs, compressed with gzip there.
@@ -93,6 +96,8 @@ func fill(cfg Config, assets string) ([]byte, error) {
 		"{{assets}}", assets,
 		"{{document}}", html.EscapeString(cfg.Document),
 		"{{tokens}}", html.EscapeString(cfg.TokenURL),
+		"{{session}}", html.EscapeString(cfg.SessionURL),
+		"{{header}}", html.EscapeString(cfg.SessionHeader),
 		"{{development}}", strings.TrimSpace(string(development)),
 	).Replace(string(index))), nil
 }

@@ -15,7 +15,10 @@ import (
 func handler(tb testing.TB) http.Handler {
 	tb.Helper()
 
-	h, err := docspage.Handler(docspage.Config{Title: `Shop "&" more`, Document: "../openapi.json", TokenURL: "../dev/token"})
+	h, err := docspage.Handler(docspage.Config{
+		Title: `Shop "&" more`, Document: "../openapi.json", TokenURL: "../dev/token",
+		SessionURL: "../auth/session", SessionHeader: "X-Csrf",
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -71,6 +74,7 @@ func TestPage(t *testing.T) {
 
 	for _, want := range []string{
 		"Shop &#34;&amp;&#34; more: reference", `data-document="../openapi.json"`, `data-tokens="../dev/token"`, `id="subject-form"`,
+		`data-session="../auth/session"`, `data-session-header="X-Csrf"`,
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("no %s in %s", want, html)

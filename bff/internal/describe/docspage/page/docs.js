@@ -2,6 +2,7 @@
 import { Enforced } from "./enforced.js"
 import { Folded } from "./folded.js"
 import { Search, nameSearch } from "./search.js"
+import { mark } from "./session.js"
 import { Streams, patientFetch } from "./streams.js"
 import { currentToken, onToken, say } from "./token.js"
 import { Types } from "./types.js"
@@ -30,6 +31,7 @@ const ui = window.SwaggerUIBundle({
       if (currentToken()) request.headers = { ...request.headers, Authorization: `Bearer ${currentToken()}` }
     } else {
       request.userFetch = patientFetch
+      mark(request)
     }
     return request
   },

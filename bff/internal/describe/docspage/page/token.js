@@ -1,5 +1,6 @@
 // The token field. The token is kept in this variable alone: neither stored nor sent anywhere but with requests to the gateway.
 let token = ""
+let without = "No token: only public routes answer."
 const listeners = []
 
 export const currentToken = () => token
@@ -16,8 +17,14 @@ function use(text) {
   token = text.trim().replace(/^Bearer\s+/i, "")
   field.value = token
   forget.hidden = token === ""
-  say(token === "" ? "No token: only public routes answer." : describe(token))
+  say(token === "" ? without : describe(token))
   for (const listener of listeners) listener(token)
+}
+
+// withoutToken sets the line without a token.
+export function withoutToken(text) {
+  without = text
+  if (token === "") say(without)
 }
 
 // say puts a line under the field.
