@@ -25,12 +25,14 @@ func (s *Sessions) logNotRefreshed(ctx context.Context, a *active, cause error) 
 }
 
 // logFewerScopes logs, once for each set of scopes, that a provider has not granted all that were asked for (RFC 6749, section 3.3).
-// Of openid and offline_access, which are not about access tokens, many say nothing.
+// Of those of OpenID Connect Core 1.0, sections 5.4 and 11, which are not about access tokens, many say nothing.
 func (s *Sessions) logFewerScopes(ctx context.Context, tokens provider.Tokens) {
 	var missing []string
 
+	own := []string{"openid", "profile", "email", "address", "phone", "offline_access"}
+
 	for _, scope := range s.cfg.Scopes {
-		if scope != "openid" && scope != "offline_access" && !slices.Contains(tokens.Scopes, scope) {
+		if !slices.Contains(own, scope) && !slices.Contains(tokens.Scopes, scope) {
 			missing = append(missing, scope)
 		}
 	}
