@@ -162,7 +162,8 @@ func noIssuerEntry(path string, a Auth) string {
 
 	for i, entry := range a.Issuers {
 		if strings.TrimSuffix(entry.Issuer, "/") == plain {
-			return fmt.Sprintf("differs from auth.issuers[%d].issuer by the slash at the end alone: write both as the provider does", i)
+			return fmt.Sprintf(
+				"differs from auth.issuers[%d].issuer by the slash at the end alone: write both as the provider does", i)
 		}
 	}
 

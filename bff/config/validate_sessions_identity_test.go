@@ -18,14 +18,22 @@ func TestIdentityOfSessions(t *testing.T) {
 		want   string
 	}{
 		"fits": {func(*config.Auth) {}, ""},
-		"no_entry": {func(a *config.Auth) { a.Sessions.Issuer = "https://other.example" },
-			"auth.sessions.issuer: has no entry in auth.issuers, by which its access tokens are verified: add one, or set"},
-		"slash_of_sessions": {func(a *config.Auth) { a.Sessions.Issuer += "/" },
-			"auth.sessions.issuer: differs from auth.issuers[0].issuer by the slash at the end alone"},
-		"slash_of_the_entry": {func(a *config.Auth) { a.Issuers[0].Issuer += "/" },
-			"auth.sessions.issuer: differs from auth.issuers[0].issuer by the slash at the end alone"},
-		"claims_without_effect": {func(a *config.Auth) { a.Sessions.Claims.Roles = "groups" },
-			"auth.sessions.claims: are those of auth.issuers, unless identity is id_token"},
+		"no_entry": {
+			func(a *config.Auth) { a.Sessions.Issuer = "https://other.example" },
+			"auth.sessions.issuer: has no entry in auth.issuers, by which its access tokens are verified: add one, or set",
+		},
+		"slash_of_sessions": {
+			func(a *config.Auth) { a.Sessions.Issuer += "/" },
+			"auth.sessions.issuer: differs from auth.issuers[0].issuer by the slash at the end alone",
+		},
+		"slash_of_the_entry": {
+			func(a *config.Auth) { a.Issuers[0].Issuer += "/" },
+			"auth.sessions.issuer: differs from auth.issuers[0].issuer by the slash at the end alone",
+		},
+		"claims_without_effect": {
+			func(a *config.Auth) { a.Sessions.Claims.Roles = "groups" },
+			"auth.sessions.claims: are those of auth.issuers, unless identity is id_token",
+		},
 		"claims_of_id_tokens": {func(a *config.Auth) {
 			a.Sessions.Identity, a.Sessions.Claims.Roles = config.IdentityIDToken, "groups"
 		}, ""},

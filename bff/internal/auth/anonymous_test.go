@@ -37,7 +37,6 @@ func TestRequireOfBrowsers(t *testing.T) {
 			if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), `"`+tt.text+`"`) || cause.Error() != tt.cause {
 				t.Errorf("%d %s: %v", w.Code, w.Body, cause)
 			}
-
 		})
 	}
 }

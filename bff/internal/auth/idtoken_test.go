@@ -8,8 +8,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
-// The ID token of a login is no access token, even if it has the audience of one: pages get it with the URL of a logout. Other tokens,
-// and gateways without sessions at the issuer, have nothing to do with it.
+// The ID token of a login is no access token, even if it has the audience of one: pages get it with the URL of a logout. Other
+// tokens, and gateways without sessions at the issuer, have nothing to do with it.
 func TestIDTokensOfLoginsAsBearer(t *testing.T) {
 	t.Parallel()
 

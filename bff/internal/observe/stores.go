@@ -35,7 +35,8 @@ func (m *Metrics) addStores() {
 		"outcome")
 
 	s.sessions = m.counter("portico_session_events_total",
-		"What became of browser sessions: logins, refreshes, logouts, and ends for another reason, by outcome.", labelEvent, "outcome")
+		"What became of browser sessions: logins, refreshes, logouts, and ends for another reason, by outcome.",
+		labelEvent, "outcome")
 
 	s.redisState = m.gauge("portico_redis_breaker_state",
 		"State of the circuit breaker of Redis: 0 closed, 1 half-open, 2 open.").WithLabelValues()

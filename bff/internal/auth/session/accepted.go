@@ -8,8 +8,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
 )
 
-// errNotAccepted means that the provider has issued tokens which do not say who calls, such as an access token for another audience.
-// That is for operators to mend, and not for the user.
+// errNotAccepted means that the provider has issued tokens which do not say who calls, such as an access token for another
+// audience. That is for operators to mend, and not for the user.
 var errNotAccepted = errors.New("the provider's tokens are not accepted (auth.issuers, auth.sessions.identity)")
 
 // notAcceptedUnlessUnavailable marks an error of Identify.

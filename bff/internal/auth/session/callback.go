@@ -52,8 +52,8 @@ func (s *Sessions) Callback(w http.ResponseWriter, r *http.Request) {
 	s.loginFailed(w, r, begun.ReturnTo, p, err)
 }
 
-// begun returns the login that a callback finishes, if the same browser has begun it, and nobody has finished it yet. With an error,
-// it returns what the state says, if that can be read.
+// begun returns the login that a callback finishes, if the same browser has begun it, and nobody has finished it yet. With an
+// error, it returns what the state says, if that can be read.
 func (s *Sessions) begun(r *http.Request, query url.Values) (attempt, error) {
 	if len(query["state"]) != 1 {
 		return attempt{}, errState

@@ -12,7 +12,7 @@ import (
 // The log says who has logged in, and whose sessions were ended by whom.
 func TestWhoIsLogged(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		a, b := s.browser(), s.browser().login()
 
 		res := a.callback(a.begin("/"))
@@ -45,7 +45,7 @@ func (s *site) logged(text string) {
 // An operator who ends no session is not counted.
 func TestRevokeOfNobody(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		if ended, err := s.RevokeSubject(t.Context(), "nobody"); ended != 0 || err != nil || len(s.events) != 0 {
 			t.Errorf("%d %v %q", ended, err, s.events)
 		}
@@ -55,7 +55,7 @@ func TestRevokeOfNobody(t *testing.T) {
 // A request that is refused because its session cannot be refreshed is logged with its caller.
 func TestCallerOfASessionThatCannotBeRefreshed(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		s.issuer.refreshing = provider.ErrUnavailable
 

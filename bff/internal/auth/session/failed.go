@@ -45,8 +45,8 @@ func loginUnavailable() *problem.Problem {
 	return p
 }
 
-// loginFailed tells a user, or a program, that a login has failed. Browsers get a page, from which the login can be begun again, for
-// the same place to return to; empty: that is not known.
+// loginFailed tells a user, or a program, that a login has failed. Browsers get a page, from which the login can be begun again,
+// for the same place to return to; empty: that is not known.
 func (s *Sessions) loginFailed(w http.ResponseWriter, r *http.Request, returnTo string, p *problem.Problem, cause error) {
 	if !wantsPage(r) {
 		problem.Write(w, r, p, cause)

@@ -34,7 +34,7 @@ func (b *browser) page(target string, status int, texts ...string) answer {
 // The page of a failed login leads to where the user wanted to go.
 func TestFailedLoginIsBegunAgain(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser()
 		state := b.begin(`/app?a=%22&b`)
 		query := url.Values{"state": {state}, "code": {"another"}}
@@ -59,7 +59,7 @@ func TestFailedLoginIsBegunAgain(t *testing.T) {
 // What is wrong with a login before it begins is a page for browsers, too.
 func TestLoginThatDoesNotBegin(t *testing.T) {
 	t.Parallel()
-	with(t, func(c *config.Sessions) { c.PublicURL = "" }, func(t *testing.T, s *site) {
+	with(t, func(c *config.Sessions) { c.PublicURL = "" }, func(_ *testing.T, s *site) {
 		b := s.browser()
 		b.page(LoginPath+"?return_to=//evil.example", http.StatusBadRequest, "<p>return_to must be a path", `href="/auth/login"`)
 		b.page(LoginPath, http.StatusBadRequest, "<p>Logins are not possible under this host.</p>")
@@ -69,7 +69,7 @@ func TestLoginThatDoesNotBegin(t *testing.T) {
 // Tokens that do not say who calls are no mistake of the user.
 func TestTokensThatAreNotAccepted(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser()
 		s.identify = identifies(errors.New("access token: invalid audience"))
 		res := b.callback(b.begin("/app"))
@@ -87,7 +87,7 @@ func TestTokensThatAreNotAccepted(t *testing.T) {
 // A session whose new tokens are not accepted ends, and the log says so to operators.
 func TestRefreshedTokensThatAreNotAccepted(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		s.identify = identifies(errors.New("access token: invalid audience"))
 

@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 )
 
-// However many logins anyone begins or finishes, the provider and the store are asked by a bounded number at the same time. Those that
-// begin do not keep others from finishing.
+// However many logins anyone begins or finishes, the provider and the store are asked by a bounded number at the same time. Those
+// that begin do not keep others from finishing.
 func TestFloodOfLogins(t *testing.T) {
 	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser()

@@ -8,8 +8,9 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
 )
 
-// identifyAgain makes the principal of a session the one of the settings as they are now, if it was identified by others. It returns
-// ErrNone if the settings do not accept it any more. While that cannot be found out, the digest stays that of the other settings.
+// identifyAgain makes the principal of a session the one of the settings as they are now, if it was identified by others. It
+// returns ErrNone if the settings do not accept it any more. While that cannot be found out, the digest stays that of the other
+// settings.
 //
 // It stores nothing, since the next refresh does: gateways with other settings may share the session.
 func (s *Sessions) identifyAgain(ctx context.Context, a *active) error {

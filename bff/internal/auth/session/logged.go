@@ -24,8 +24,8 @@ func (s *Sessions) logNotRefreshed(ctx context.Context, a *active, cause error) 
 	s.Logger.WarnContext(ctx, "a session was not refreshed", slog.String("subject", a.Principal.Subject), slog.Any("error", cause))
 }
 
-// logFewerScopes logs, once for each set of scopes, that a provider has not granted all that were asked for (RFC 6749, section 3.3).
-// Of those of OpenID Connect Core 1.0, sections 5.4 and 11, which are not about access tokens, many say nothing.
+// logFewerScopes logs, once for each set of scopes, that a provider has not granted all that were asked for (RFC 6749, section
+// 3.3). Of those of OpenID Connect Core 1.0, sections 5.4 and 11, which are not about access tokens, many say nothing.
 func (s *Sessions) logFewerScopes(ctx context.Context, tokens provider.Tokens) {
 	var missing []string
 

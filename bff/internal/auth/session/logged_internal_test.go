@@ -24,7 +24,7 @@ func (s *site) times(text string, want int) {
 // Refreshes that fail are logged with the subject, and not for every request.
 func TestRefreshesThatFailAreLogged(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(_ *testing.T, s *site) {
 		b := s.browser().login()
 		s.issuer.refreshing = provider.ErrUnavailable
 
@@ -45,7 +45,7 @@ func TestRefreshesThatFailAreLogged(t *testing.T) {
 // Scopes that the provider leaves out are logged once.
 func TestFewerScopesAreLogged(t *testing.T) {
 	t.Parallel()
-	with(t, func(c *config.Sessions) { c.Scopes = []string{"openid", "orders", "offline_access"} }, func(t *testing.T, s *site) {
+	with(t, func(c *config.Sessions) { c.Scopes = []string{"openid", "orders", "offline_access"} }, func(_ *testing.T, s *site) {
 		const text = "has not granted all scopes"
 
 		s.issuer.scopes = []string{"orders"}

@@ -23,7 +23,7 @@ func TestNewTokensAreNotLost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			with(t, nil, func(t *testing.T, s *site) {
+			with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 				b := s.browser().login()
 				change(s)
 				time.Sleep(tokenLife)
@@ -41,7 +41,7 @@ func TestNewTokensAreNotLost(t *testing.T) {
 // A gateway does not give up new tokens at its end as long as the store takes them.
 func TestNewTokensAreStoredAtTheEnd(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		s.issuer.refreshed = func(ctx context.Context, _ *provider.Tokens) { <-ctx.Done() }
 		s.issuer.refreshing = provider.ErrUnavailable
@@ -63,7 +63,7 @@ func TestNewTokensAreStoredAtTheEnd(t *testing.T) {
 // A gateway whose lease is over is refused, because another one has used the refresh token. The session has the tokens of that one.
 func TestRefusedBecauseAnotherHasRefreshed(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		key := keyOf(b.cookies[s.cfg.Cookie])
 		s.issuer.refreshing = provider.ErrRefused
@@ -89,7 +89,7 @@ func TestRefusedBecauseAnotherHasRefreshed(t *testing.T) {
 // One account whose refreshes fail does not keep others from theirs; three in a row do, for a second.
 func TestPauses(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		users := map[string]*browser{}
 
 		for _, name := range []string{"alice", "bob", "carol", "dave"} {
@@ -137,7 +137,7 @@ func TestPauses(t *testing.T) {
 // While a gateway waits for the refresh of another one, it does not flood the store. Nobody waits before the token has expired.
 func TestWaitingForAnotherGateway(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		key := keyOf(b.cookies[s.cfg.Cookie])
 
@@ -173,7 +173,7 @@ func TestWaitingForAnotherGateway(t *testing.T) {
 // However many requests come while a session is refreshed in the background, one goroutine does it.
 func TestOneRefreshAhead(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		slow := make(chan struct{})
 		s.issuer.refreshed = func(context.Context, *provider.Tokens) { <-slow }

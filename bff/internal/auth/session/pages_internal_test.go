@@ -29,7 +29,7 @@ func TestPagesNeedNoToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			with(t, nil, func(t *testing.T, s *site) {
+			with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 				b := s.browser().login()
 				s.issuer.refreshing = errors.Join(provider.ErrUnavailable, provider.ErrClient)
 				s.issuer.logout = provider.Logout{ID: "1", Subject: "alice", Until: time.Now().Add(time.Hour)}
@@ -50,7 +50,7 @@ func TestPagesNeedNoToken(t *testing.T) {
 // With two cookies a browser can log in again, and learns from the pages that need the session that it has none.
 func TestPagesWithTwoCookies(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		two := s.cfg.Cookie + "=" + newSecret() + "; " + s.cfg.Cookie + "=" + b.cookies[s.cfg.Cookie]
 
@@ -73,7 +73,7 @@ func TestPagesWithTwoCookies(t *testing.T) {
 // The log has whose session a page was asked about.
 func TestPagesRecordTheCaller(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 
 		if rec := b.send(http.MethodGet, StatePath).rec; rec.Principal.Subject != "staff:alice" {
@@ -85,7 +85,7 @@ func TestPagesRecordTheCaller(t *testing.T) {
 // Once, the response to a request of before a login, which came after it, made the browser drop the new cookie.
 func TestOnlyPagesDropTheCookie(t *testing.T) {
 	t.Parallel()
-	with(t, func(c *config.Sessions) { c.SameSite = config.SameSiteLax }, func(t *testing.T, s *site) {
+	with(t, func(c *config.Sessions) { c.SameSite = config.SameSiteLax }, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 		late := s.browser()
 		late.cookies[s.cfg.Cookie] = b.cookies[s.cfg.Cookie]

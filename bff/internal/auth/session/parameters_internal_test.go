@@ -9,7 +9,7 @@ import (
 // A parameter with a wrong spelling is refused, and ends no session.
 func TestUnknownParameters(t *testing.T) {
 	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) {
+	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
 		b := s.browser().login()
 
 		for method, target := range map[string]string{http.MethodGet: LoginPath + "?retrun_to=/x", http.MethodPost: LogoutPath + "?all=1"} {

@@ -110,11 +110,12 @@ func (s *Sessions) replace(ctx context.Context, a *active, next content) (*activ
 }
 
 // replaced returns what is stored in place of a session that had another version. That may be the new content, if the reply to the
-// first attempt was lost. Otherwise nobody will use the new tokens.
+// first attempt was lost. If the session has ended, nobody will use the new tokens. If it has others, the provider may take these
+// for the same login, so they are not revoked.
 func (s *Sessions) replaced(ctx context.Context, a *active, next content) (*active, error) {
 	current, err := s.load(ctx, a.key, 0)
 
-	if errors.Is(err, ErrNone) || err == nil && current.Refresh != next.Refresh {
+	if errors.Is(err, ErrNone) {
 		s.revoke(next)
 	}
 

@@ -74,8 +74,8 @@ type Sessions struct {
 	pauses pauses
 	// beginning and finishing bound the logins that are under way, which anyone can begin.
 	beginning, finishing *semaphore.Weighted
-	// notRefreshedLogged is when the log has last said that a session was not refreshed, and fewerScopes the scopes that it has said
-	// were not granted.
+	// notRefreshedLogged is when the log has last said that a session was not refreshed, and fewerScopes the scopes that it has
+	// said were not granted.
 	notRefreshedLogged atomic.Int64
 	fewerScopes        sync.Map
 

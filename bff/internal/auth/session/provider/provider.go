@@ -25,8 +25,8 @@ var (
 	ErrUnavailable = errors.New("the OpenID provider is not available")
 	// ErrRefused means that the provider refuses what it was sent: a code, or a refresh token that is not valid any more.
 	ErrRefused = errors.New("the OpenID provider refuses")
-	// ErrClient means that the provider does not accept the gateway as its client, or one of its requests, which is for operators to
-	// mend. It comes with ErrUnavailable.
+	// ErrClient means that the provider does not accept the gateway as its client, or one of its requests, which is for operators
+	// to mend. It comes with ErrUnavailable.
 	ErrClient = errors.New("the OpenID provider does not accept the gateway as its client, or its request")
 )
 

@@ -108,8 +108,8 @@ func TestRefreshedTokens(t *testing.T) {
 	}
 }
 
-// A token that cannot be verified because there are no keys is not refused. Keys are fetched again for one that is not known, at most
-// once in an interval, however many come.
+// A token that cannot be verified because there are no keys is not refused. Keys are fetched again for one that is not known, at
+// most once in an interval, however many come.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, i *issuer, p *Provider) { //nolint:thelper // It is the test.

@@ -7,4 +7,6 @@ type rejected struct{}
 func (rejected) Error() string { return ErrClient.Error() }
 
 // Is reports whether it is the target, for errors.Is.
-func (rejected) Is(target error) bool { return target == ErrClient || target == ErrUnavailable } //nolint:errorlint // They are never wrapped.
+func (rejected) Is(target error) bool {
+	return target == ErrClient || target == ErrUnavailable
+}
