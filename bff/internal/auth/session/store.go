@@ -20,7 +20,8 @@ type Store interface {
 	// Delete ends a session. It is no error if there is none.
 	Delete(ctx context.Context, key string) error
 	// DeleteAll ends all sessions with the label, and returns how many. Logins that have begun before make none with it any
-	// more, for EndedLife. A session that cannot be ended does not keep the others from it; then it returns an error, and may be repeated.
+	// more, for EndedLife. A session that cannot be ended does not keep the others from it; then it returns an error, and may be
+	// repeated.
 	DeleteAll(ctx context.Context, label string) (int, error)
 	// Claim reports whether the owner has the name, now or already, which no other gets until it is released or the lease is over.
 	// The lease begins again if the owner repeats the claim.
