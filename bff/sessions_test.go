@@ -1,6 +1,7 @@
 package bff_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
@@ -35,7 +36,7 @@ func TestCheckSessions(t *testing.T) {
 	faulty, keys := filepath.Join(dir, "faulty"), filepath.Join(dir, "keys")
 	const noFile = "auth.sessions.client_secret_file"
 
-	for path, text := range map[string]string{faulty: "c2hvcnQ=", keys: base64.StdEncoding.EncodeToString(make([]byte, 32))} {
+	for path, text := range map[string]string{faulty: "c2hvcnQ=", keys: base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 32))} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
