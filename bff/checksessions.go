@@ -37,7 +37,7 @@ func (f *Findings) sessions(cfg config.Auth) {
 	}
 
 	if s.ClientSecret == "" && s.ClientSecretFile == "" {
-		f.warnf("auth.sessions.client_secret", "is not set: whoever gets a code or a refresh token can use it without the gateway")
+		f.warnf("auth.sessions.client_secret", "is not set: a stolen code or refresh token can be used without the gateway")
 	}
 }
 

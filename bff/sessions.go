@@ -2,8 +2,6 @@ package bff
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"slices"
@@ -14,6 +12,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth/session"
 	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
 	"github.com/portico-gateway/portico/bff/internal/auth/session/vault"
+	"github.com/portico-gateway/portico/bff/internal/digest"
 	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/resource"
 )
@@ -56,9 +55,8 @@ func (c *Compiled) openSessions(
 func identitySettings(cfg config.Auth) string {
 	s := cfg.Sessions
 	entries := slices.DeleteFunc(slices.Clone(cfg.Issuers), func(i config.Issuer) bool { return i.Issuer != s.Issuer })
-	sum := sha256.Sum256([]byte(resource.Key(s.Identity, s.ClientID, s.Claims, s.SubjectPrefix, entries)))
 
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	return digest.Buffer{}.Texts(resource.Key(s.Identity, s.ClientID, s.Claims, s.SubjectPrefix, entries)).Hash()
 }
 
 // trustedOrigins are those whose pages may change something with the sessions of their browsers.

@@ -41,7 +41,7 @@ func logIn(page *browsertest.Page, user string) {
 		chromedp.WaitVisible(chromedp.CSS(pageLogout)))
 }
 
-// logOut logs the user out, and waits for the page of nobody.
+// logOut logs the user out, and waits until the page shows that.
 func logOut(page *browsertest.Page) {
 	page.Do(chromedp.Click(chromedp.CSS(pageLogout)), chromedp.WaitVisible(chromedp.CSS(pageLogin)))
 }

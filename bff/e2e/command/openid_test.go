@@ -98,7 +98,7 @@ func TestOpenIDProviderOfDev(t *testing.T) {
 		t.Errorf("the gateway's login leads to %q", to)
 	}
 
-	// The provider remembers the user until the logout, of which it tells the client.
+	// The provider remembers the user until the logout, and sends the client a logout token.
 	page.Do(chromedp.Navigate(asking), chromedp.WaitVisible(chromedp.CSS(`#back`)))
 	<-party.codes
 

@@ -170,7 +170,7 @@ func TestReplayedCallback(t *testing.T) {
 	}
 }
 
-// What a browser had before a login is no session afterwards, whoever knows it.
+// A cookie that a browser had before its login does not name the session, so that an attacker who has set it has none.
 func TestSessionFixation(t *testing.T) {
 	t.Parallel()
 

@@ -216,6 +216,17 @@ func TestMethodsOfPages(t *testing.T) {
 
 	s.mustLive(t, b, "alice")
 
+	// A program that looks whether the link works does not finish the login.
+	other := openidtest.New(t)
+	callback := other.Callback(t, s.URL, "/auth/session", "alice")
+
+	if res := other.Fetch(t, http.MethodHead, callback, nil, ""); res.Status != http.StatusMethodNotAllowed || res.Header["Set-Cookie"] != nil {
+		t.Errorf("HEAD of the callback: %d %v", res.Status, res.Header)
+	}
+
+	other.Open(t, callback, "alice", nil)
+	s.mustLive(t, other, "alice")
+
 	if res := s.Do(t, http.MethodPost, "/auth/logout", header, ""); res.Status != http.StatusOK {
 		t.Errorf("without an attack: %d %s", res.Status, res.Body)
 	}

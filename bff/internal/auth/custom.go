@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/textproto"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -110,7 +110,8 @@ func (c *Custom) count(r *http.Request) int {
 	case c.Header != "":
 		return len(r.Header.Values(c.Header))
 	case c.Cookie != "":
-		return cookies(r.Header, c.Cookie)
+		_, count := httpfield.Cookie(r.Header["Cookie"], c.Cookie)
+		return count
 	}
 
 	fields := r.Header.Values("Authorization")
@@ -119,21 +120,6 @@ func (c *Custom) count(r *http.Request) int {
 	for _, field := range fields {
 		if scheme, _, _ := strings.Cut(field, " "); strings.EqualFold(scheme, c.Scheme) {
 			count = len(fields)
-		}
-	}
-
-	return count
-}
-
-// cookies is how many cookies of a name there are. It also counts those that net/http drops because of their values.
-func cookies(header http.Header, name string) int {
-	count := 0
-
-	for _, line := range header["Cookie"] {
-		for pair := range strings.SplitSeq(line, ";") {
-			if each, _, _ := strings.Cut(pair, "="); textproto.TrimString(each) == name {
-				count++
-			}
 		}
 	}
 

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
 )
 
@@ -131,11 +131,7 @@ func newClient() *http.Client {
 
 // secure reports whether the response cannot be changed on the way: it is authenticated, or does not leave this machine.
 func secure(location *url.URL) bool {
-	host := location.Hostname()
-	addr, err := netip.ParseAddr(host)
-	local := host == "localhost" || err == nil && addr.IsLoopback()
-
-	return location.Scheme == "https" || location.Scheme == "http" && local
+	return location.Scheme == "https" || location.Scheme == "http" && config.IsLoopback(location.Hostname())
 }
 
 // get returns a document, and how long it is fresh by its Cache-Control (RFC 9111, section 5.2.2.1).

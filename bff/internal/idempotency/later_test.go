@@ -109,12 +109,7 @@ func TestResponseIsStoredAtTheEnd(t *testing.T) {
 func TestResponseIsStoredAfterManyRefusals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &outage{Store: idempotency.NewMemory(64 << 20)}
-		keeper := idempotency.New(store)
-		defer keeper.Close()
-
-		next := &counter{}
-		h := keeper.Route(idempotency.Rule{RPC: rpc, Required: true, TTL: time.Hour})(next)
+		store, next, h := overAnOutage(t)
 		next.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			store.down.Store(true)
 
@@ -138,12 +133,7 @@ func TestResponseIsStoredAfterManyRefusals(t *testing.T) {
 func TestKeyIsFreedWhenTheStoreIsBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &outage{Store: idempotency.NewMemory(64 << 20)}
-		keeper := idempotency.New(store)
-		defer keeper.Close()
-
-		next := &counter{}
-		h := keeper.Route(idempotency.Rule{RPC: rpc, Required: true, TTL: time.Hour})(next)
+		store, next, h := overAnOutage(t)
 		next.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			store.down.Store(true)
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -159,4 +149,15 @@ func TestKeyIsFreedWhenTheStoreIsBack(t *testing.T) {
 		wantStatus(t, call{}.to(t, h), http.StatusCreated, false)
 		next.want(t, 2)
 	})
+}
+
+// overAnOutage returns a route over a store that a test can take away.
+func overAnOutage(t *testing.T) (store *outage, next *counter, h http.Handler) {
+	t.Helper()
+
+	store, next = &outage{Store: idempotency.NewMemory(64 << 20)}, &counter{}
+	keeper := idempotency.New(store)
+	t.Cleanup(keeper.Close)
+
+	return store, next, keeper.Route(idempotency.Rule{RPC: rpc, Required: true, TTL: time.Hour})(next)
 }

@@ -26,9 +26,9 @@ var (
 	errStore = errors.New("the store of sessions")
 )
 
-// Callback handles GET of CallbackPath.
+// Callback handles GET of CallbackPath. It must not get HEAD.
 func (s *Sessions) Callback(w http.ResponseWriter, r *http.Request) {
-	if !onlyGet(w, r) || !s.enter(w, r, s.finishing) {
+	if !s.enter(w, r, s.finishing) {
 		return
 	}
 	defer s.finishing.Release(1)

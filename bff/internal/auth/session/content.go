@@ -2,7 +2,6 @@ package session
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
 	"github.com/portico-gateway/portico/bff/internal/auth/session/vault"
+	"github.com/portico-gateway/portico/bff/internal/digest"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -196,9 +196,4 @@ func (c content) labels() []string {
 	return list
 }
 
-func hash(parts ...string) string {
-	text, _ := json.Marshal(parts) // Texts always encode.
-	sum := sha256.Sum256(text)
-
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
+func hash(parts ...string) string { return digest.Buffer{}.List(parts).Hash() }

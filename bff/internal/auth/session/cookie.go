@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/textproto"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -29,7 +29,7 @@ const retryAfter = 5 * time.Second
 // cookie returns the id of a request's session. Empty: there is none, or a cookie that the gateway has not set. Two cookies are
 // refused, since one of them was set by someone else.
 func (s *Sessions) cookie(r *http.Request) (string, error) {
-	value, count := cookieNamed(r, s.cfg.Cookie)
+	value, count := httpfield.Cookie(r.Header["Cookie"], s.cfg.Cookie)
 
 	switch {
 	case count > 1:
@@ -40,21 +40,6 @@ func (s *Sessions) cookie(r *http.Request) (string, error) {
 	default:
 		return value, nil
 	}
-}
-
-// cookieNamed returns the value of the cookie with a name, and how many there are. It also counts those that net/http drops because
-// of their values.
-func cookieNamed(r *http.Request, name string) (value string, count int) {
-	for _, line := range r.Header["Cookie"] {
-		for pair := range strings.SplitSeq(line, ";") {
-			if each, text, _ := strings.Cut(pair, "="); textproto.TrimString(each) == name {
-				value = textproto.TrimString(text)
-				count++
-			}
-		}
-	}
-
-	return value, count
 }
 
 // checkOrigin refuses a request with the cookie that changes something and may come from a page of another origin (OAuth 2.0 for

@@ -66,10 +66,6 @@ func (s *Sessions) loginFailed(w http.ResponseWriter, r *http.Request, returnTo 
 		"{{login}}", html.EscapeString(login),
 	).Replace(failedHTML)
 
-	if p.RetryAfter > 0 {
-		w.Header().Set("Retry-After", problem.Seconds(p.RetryAfter))
-	}
-
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", failedCSP)
 

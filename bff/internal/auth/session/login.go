@@ -16,8 +16,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/session/provider"
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/problem"
-	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // The paths of the pages.
@@ -69,9 +69,9 @@ type attempt struct {
 	Until    time.Time `json:"t"`
 }
 
-// Login handles GET of LoginPath.
+// Login handles GET of LoginPath. It must not get HEAD.
 func (s *Sessions) Login(w http.ResponseWriter, r *http.Request) {
-	if !onlyGet(w, r) || !s.enter(w, r, s.beginning) {
+	if !s.enter(w, r, s.beginning) {
 		return
 	}
 	defer s.beginning.Release(1)
@@ -139,7 +139,7 @@ func (s *Sessions) enter(w http.ResponseWriter, r *http.Request, places *semapho
 
 // browser returns the secret that binds logins to a browser, if it has one. Logins in several tabs share it.
 func (s *Sessions) browser(r *http.Request) (string, bool) {
-	value, count := cookieNamed(r, loginCookie)
+	value, count := httpfield.Cookie(r.Header["Cookie"], loginCookie)
 
 	return value, count == 1 && isSecret(value)
 }
@@ -173,19 +173,6 @@ func (s *Sessions) attempt(state string) (a attempt, err error) {
 func redirect(w http.ResponseWriter, location string) {
 	w.Header().Set("Location", location)
 	w.WriteHeader(http.StatusSeeOther)
-}
-
-// onlyGet refuses HEAD, which must change nothing: a login begins or ends with a GET.
-func onlyGet(w http.ResponseWriter, r *http.Request) bool {
-	if r.Method == http.MethodGet {
-		return true
-	}
-
-	w.Header().Set("Allow", "GET, OPTIONS") // As package pages says.
-	problem.Write(w, r, problem.WithStatus(http.StatusMethodNotAllowed, codes.Unimplemented, "the path does not allow this method").
-		Because(reqinfo.ReasonMethod), nil)
-
-	return false
 }
 
 var errHost = errors.New("auth.sessions.public_url is not set, and the host of the request is no name of loopback")

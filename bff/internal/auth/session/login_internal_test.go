@@ -235,25 +235,6 @@ func TestLoginWithAStaleCookie(t *testing.T) {
 	})
 }
 
-// HEAD changes nothing: a program that looks whether a link works finishes no login.
-func TestHeadOfALogin(t *testing.T) {
-	t.Parallel()
-	with(t, nil, func(t *testing.T, s *site) { //nolint:thelper // It is the test.
-		b := s.browser()
-		state := b.begin("/")
-
-		for _, target := range []string{LoginPath, CallbackPath + "?" + url.Values{"state": {state}, "code": {state}}.Encode()} {
-			if res := b.send(http.MethodHead, target); res.Code != http.StatusMethodNotAllowed || res.Header()["Set-Cookie"] != nil {
-				t.Errorf("%s: %d %v", target, res.Code, res.Header())
-			}
-		}
-
-		if res := b.callback(state); res.Code != http.StatusSeeOther {
-			t.Errorf("%d %s", res.Code, res.Body)
-		}
-	})
-}
-
 // Browsers get a page, programs a problem document.
 func TestFailedLogin(t *testing.T) {
 	t.Parallel()

@@ -70,16 +70,6 @@ func (m *Memory) Resize(size int) {
 	m.sessions.Resize(size)
 }
 
-// Len is how many sessions there are.
-func (m *Memory) Len() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-
-	m.removeOver(time.Now())
-
-	return m.sessions.Len()
-}
-
 // forget removes the labels of a session that is removed. The mutex is held.
 func (m *Memory) forget(key string, s *kept) {
 	for _, label := range s.labels {

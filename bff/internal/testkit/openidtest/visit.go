@@ -59,18 +59,6 @@ func (b *Browser) Open(tb testing.TB, address, user string, stop func(*url.URL) 
 	return b.open(tb, nil, parse(tb, address), user, stop)
 }
 
-// Follow goes on where a visit was ended, or where a step leads.
-func (b *Browser) Follow(tb testing.TB, from Step, user string, stop func(*url.URL) bool) Visit {
-	tb.Helper()
-
-	next := from.Location()
-	if next == nil {
-		tb.Fatalf("%s %s leads nowhere: %d %s", from.Request.Method, from.URL(), from.Status, from.Body)
-	}
-
-	return b.open(tb, from.URL(), next, user, stop)
-}
-
 func (b *Browser) open(tb testing.TB, from, next *url.URL, user string, stop func(*url.URL) bool) Visit {
 	tb.Helper()
 
